@@ -1,0 +1,247 @@
+"""Checkpoints: uploaded first, then named by an entry; restored only when verified whole.
+
+The crash argument. Objects go up under a key that belongs to one step and one session number, which
+one holder ever leases; until the ledger names them they are garbage that nobody reads. The entry is
+created last, so a named checkpoint is a whole one. `pruned` is appended before its states are deleted,
+so nobody goes looking for what may be gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from facegan import layout
+from facegan.errors import DamagedError, NotHolderError
+from facegan.experiment import Json
+from facegan.ledger import Entry, Fold, Ledger, Wish
+from facegan.ledger.entry import digest
+from facegan.storage.base import NotFoundError, ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One step's metrics, with the wall time (ms since 1970) at which they were first made."""
+
+    step: int
+    at: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A picture of the fixed latents at a step: a PNG file."""
+
+    step: int
+    name: str
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A named object that is not what was committed: `how` it differs."""
+
+    seq: int
+    object: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.object} {self.how}"
+
+
+class ObjectDamagedError(DamagedError):
+    """One object of a checkpoint is damaged."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(f"{damage}", hint="facegan-job verify names every damaged object of a run")
+        self.damage = damage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a session continues from: `state` is `None` when that is step 0 of an untouched run."""
+
+    step: int
+    state: bytes | None
+    damaged: Sequence[Damage] = ()
+
+
+def encode_metrics(points: Sequence[Point]) -> bytes:
+    """One JSON object a line: `step`, `at` and the values. A NaN never comes so far."""
+    lines = (json.dumps({"step": p.step, "at": p.at, **p.values}, allow_nan=False) for p in points)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def decode_metrics(data: bytes) -> list[Point]:
+    points = []
+    for line in data.decode().splitlines():
+        fields = json.loads(line)
+        step, at = fields.pop("step"), fields.pop("at")
+        points.append(Point(step=step, at=at, values=fields))
+    return points
+
+
+def commit(  # noqa: PLR0913 - what a checkpoint is made of
+    ledger: Ledger,
+    *,
+    session: int,
+    step: int,
+    state: bytes,
+    points: Sequence[Point],
+    samples: Sequence[Sample],
+    clock: Callable[[], float],
+) -> Fold:
+    """Upload the objects, then append the entry that makes them history.
+
+    `points` and `samples` are those since the step continued from. Of the points, those of steps whose
+    metrics are history already are left out: what was committed first stays.
+
+    Raises:
+        NotHolderError: the lease is another's by now; what was uploaded is garbage.
+        UnreachableError: no answer; calling again with the same arguments is safe.
+    """
+    began = clock()
+    folder = layout.checkpoint(ledger.run, step, session)
+    wanted = [point for point in points if ledger.fold.wants_metrics_of(point.step)]
+    objects = {
+        layout.STATE: state,
+        layout.METRICS: encode_metrics(wanted),
+        **{layout.sample(s.step, s.name): s.png for s in samples},
+    }
+    for name, data in objects.items():
+        ledger.store.put(folder + name, data)
+    sizes = {name: {"size": len(data), "sha256": digest(data)} for name, data in objects.items()}
+
+    def decide(fold: Fold) -> Wish | None:
+        if not fold.holds(ledger.writer.holder) or fold.tip is None:
+            raise not_holder(fold)
+        if fold.tip[1] == step:
+            return None
+        body = {
+            "session": session,
+            "step": step,
+            "parent": fold.tip[0],
+            "key": folder,
+            "objects": sizes,
+            "took_s": round(clock() - began, 3),
+        }
+        return Wish(kind="checkpoint", body=body)
+
+    return ledger.append(decide)
+
+
+def not_holder(fold: Fold) -> NotHolderError:
+    """The error of a session whose lease is another's, or whose number has ended."""
+    if fold.holder:
+        return NotHolderError(f"session {fold.holder.number} holds the run by now; nothing more is written here")
+    return NotHolderError("this session was declared ended; nothing more is written here")
+
+
+def restore(ledger: Ledger) -> Restored:
+    """The newest checkpoint that is whole, verified as it is read. Appends nothing.
+
+    Raises:
+        DamagedError: checkpoints were committed and none is whole; names the newest's damage.
+        UnreachableError: the storage did not answer: nothing is concluded from that.
+    """
+    fold = ledger.refresh()
+    damaged: list[Damage] = []
+    for seq, step in reversed(fold.good):
+        whole, found = read_whole(ledger.store, ledger.entry(seq))
+        if not found:
+            return Restored(step=step, state=whole[layout.STATE], damaged=damaged)
+        damaged += found
+    if fold.reached > 0:
+        raise DamagedError(
+            f'no checkpoint of run "{ledger.run}" is whole: {damaged[0] if damaged else "none is left"}',
+            hint=f"facegan-job verify {ledger.run} names every damaged object; "
+            "a run with a history never starts again from step 0",
+        )
+    return Restored(step=0, state=None)
+
+
+def restored_wish(ledger: Ledger, restored: Restored, facts: Json) -> Wish:
+    """The entry that says what a session continues from, and what it found damaged on the way."""
+    seqs = {step: seq for seq, step in ledger.fold.good}
+    body = {
+        "checkpoint": None if restored.state is None else seqs[restored.step],
+        "step": restored.step,
+        "damaged": [_damaged_body(ledger, damage) for damage in restored.damaged],
+        **facts,
+    }
+    return Wish(kind="restored", body=body)
+
+
+def _damaged_body(ledger: Ledger, damage: Damage) -> Json:
+    body: Json = {"seq": damage.seq, "object": damage.object, "how": damage.how}
+    if damage.object.endswith(layout.METRICS):
+        entry = ledger.entry(damage.seq)
+        body["metrics"] = [_parent_step(ledger, entry) + 1, entry.body["step"]]
+    return body
+
+
+def _parent_step(ledger: Ledger, entry: Entry) -> int:
+    parent = entry.body["parent"]
+    return 0 if parent < 0 else int(ledger.entry(parent).body["step"])
+
+
+def read_whole(store: ObjectStore, entry: Entry) -> tuple[dict[str, bytes], list[Damage]]:
+    """Every object of a committed checkpoint, and every one that is not what its entry says."""
+    whole: dict[str, bytes] = {}
+    damaged: list[Damage] = []
+    for name in entry.body["objects"]:
+        try:
+            whole[name] = read(store, entry, name)
+        except ObjectDamagedError as error:
+            damaged.append(error.damage)
+    return whole, damaged
+
+
+def read(store: ObjectStore, entry: Entry, name: str) -> bytes:
+    """One object of a committed checkpoint, as it was committed.
+
+    Damage is a size or hash that is wrong on two downloads, or an object that is missing from a storage
+    that answers, as it just did for the entry. Anything else says nothing about the object.
+
+    Raises:
+        ObjectDamagedError: it is damaged.
+        UnreachableError: no answer.
+    """
+    said = entry.body["objects"][name]
+    key = entry.body["key"] + name
+    how = ""
+    for _ in range(2):
+        try:
+            data = store.get(key)
+        except NotFoundError:
+            how = "is missing"
+            continue
+        if len(data) == said["size"] and digest(data) == said["sha256"]:
+            return data
+        sizes = f"has {len(data):,} bytes, not {said['size']:,}"
+        how = sizes if len(data) != said["size"] else "has another SHA-256"
+    raise ObjectDamagedError(Damage(seq=entry.seq, object=key, how=how))
+
+
+def prune(ledger: Ledger, keep: int) -> Sequence[int]:
+    """Let go of all but the newest `keep` good states; the entries whose states were deleted.
+
+    Raises:
+        NotHolderError: the lease is another's by now.
+    """
+    pruned: list[int] = []
+
+    def decide(fold: Fold) -> Wish | None:
+        if not fold.holds(ledger.writer.holder):
+            raise not_holder(fold)
+        pruned[:] = [seq for seq, _ in fold.good[: -max(keep, 2)]]
+        return Wish(kind="pruned", body={"checkpoints": list(pruned)}) if pruned else None
+
+    before = len(ledger.fold.good)
+    if before <= max(keep, 2):
+        return ()
+    ledger.append(decide)
+    for seq in pruned:
+        ledger.store.delete(ledger.entry(seq).body["key"] + layout.STATE)
+    return pruned

@@ -1,0 +1,287 @@
+"""What to train, as frozen data.
+
+An `Experiment` is everything that decides the bits of a training (model, data, optimisers, length,
+seed, compile choice, threads) and how a session of it behaves. It is resolved once, on the user's
+machine, written into the run's first ledger entry and never changed again, except that a run may be
+made longer.
+
+Keys are spelled `group.field` (`training.steps`) in the catalogue, in a user's TOML file and on the
+command line (`--set training.steps=500`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from facegan.errors import BadInputError
+
+Json: TypeAlias = dict[str, Any]
+
+AT_LEAST_ONE = {"least": 1}
+ABOVE_ZERO = {"above": 0.0}
+
+
+def _one_of(*choices: str) -> Mapping[str, Any]:
+    return {"choices": choices}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Which networks, by the name of their family in `facegan.models`.
+
+    `noise` is the distribution of the latent vector, of `latent` components; `init` the layers'
+    initial weights. The value range of the images belongs to the model: `tanh` is [-1, 1], `unit` is [0, 1].
+    """
+
+    family: str
+    latent: int = field(default=100, metadata=AT_LEAST_ONE)
+    noise: str = field(default="normal", metadata=_one_of("normal", "uniform"))
+    range: str = field(default="tanh", metadata=_one_of("tanh", "unit"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Which images, by their name in `facegan.catalog.datasets`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adam:
+    """One network's optimiser (Kingma & Ba 2015). Keras' epsilon, 1e-7."""
+
+    learning_rate: float = field(default=2e-4, metadata=ABOVE_ZERO)
+    beta_1: float = field(default=0.5, metadata={"least": 0.0, "below": 1.0})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Length and shape of the training.
+
+    `steps` are generator updates. `compile` is `graph` (plain `tf.function`) or `jit` (XLA), whose
+    random numbers differ; `auto` is settled by a table before the run is created. So is `threads`
+    (CPU threads; 0 means settle it), because sums come out differently on another number of them.
+    `steps_per_call` is how many steps one call of the compiled function makes; it changes no bit.
+    """
+
+    steps: int = field(metadata=AT_LEAST_ONE)
+    batch_size: int = field(default=64, metadata=AT_LEAST_ONE)
+    compile: str = field(default="auto", metadata=_one_of("auto", "graph", "jit"))
+    threads: int = field(default=0, metadata={"least": 0})
+    steps_per_call: int = field(default=1, metadata=AT_LEAST_ONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Pictures of fixed latents: every `every_steps` steps, and at the last, `count` in a grid."""
+
+    every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
+    count: int = field(default=64, metadata=AT_LEAST_ONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A judgement of `count` fixed-latent samples every `every_steps` steps, and at the last.
+
+    `metric` names it in `facegan.metrics`; `none` judges nothing.
+    """
+
+    metric: str = field(default="none", metadata=_one_of("none", "digits-sure"))
+    every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
+    count: int = field(default=500, metadata=AT_LEAST_ONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """When the state is committed, and how many states are kept (never fewer than two).
+
+    `every_s` is a cadence that gives way when the storage is slower; `every_steps`, when given, says
+    exactly at which steps instead.
+    """
+
+    every_s: float = field(default=60.0, metadata=ABOVE_ZERO)
+    every_steps: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    keep: int = field(default=5, metadata={"least": 2})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """How a session behaves. Seconds.
+
+    `heartbeat_s`: between two heartbeats. `lease_s`: how long a silent holder is watched before its
+    lease may be taken over. `stall_s`: without a step for so long, the session gives up. `budget_s`:
+    wall-clock time the session may use from its start, when the place it runs at has a limit.
+    """
+
+    heartbeat_s: float = field(default=5.0, metadata=ABOVE_ZERO)
+    lease_s: float = field(default=60.0, metadata=ABOVE_ZERO)
+    stall_s: float = field(default=600.0, metadata=ABOVE_ZERO)
+    budget_s: float | None = field(default=None, metadata=ABOVE_ZERO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """One recipe. Equal recipes have equal `to_json`."""
+
+    name: str
+    model: Model
+    data: Data
+    training: Training
+    generator: Adam = field(default_factory=Adam)
+    discriminator: Adam = field(default_factory=Adam)
+    samples: Samples = field(default_factory=Samples)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    session: Session = field(default_factory=Session)
+    seed: int = field(default=0, metadata={"least": 0, "below": 2**31})
+
+
+def to_json(experiment: Experiment) -> Json:
+    """The experiment as nested JSON objects, every field written out."""
+    return dataclasses.asdict(experiment)
+
+
+def from_json(value: Mapping[str, Any]) -> Experiment:
+    """The inverse of `to_json`; checks every value.
+
+    Raises:
+        BadInputError: an unknown or missing key, a value of the wrong type or out of its range.
+    """
+    built = _build(Experiment, value, prefix="")
+    assert isinstance(built, Experiment)  # noqa: S101 - narrows the type for the checker
+    return built
+
+
+def override(experiment: Experiment, settings: Iterable[str]) -> Experiment:
+    """Apply `key=value` texts in order, as `--set` takes them.
+
+    Raises:
+        BadInputError: not of that form, an unknown key, a value that does not fit.
+    """
+    tree = to_json(experiment)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise BadInputError(
+                f'"{setting}" is not of the form key=value', hint="for example --set training.steps=500"
+            )
+        _put(tree, key.strip(), text.strip())
+    return from_json(tree)
+
+
+def keys() -> dict[str, dataclasses.Field[Any]]:
+    """Every key that can be overridden, with its field: type, default and range."""
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for outer in dataclasses.fields(Experiment):
+        group = _types(Experiment)[outer.name]
+        if dataclasses.is_dataclass(group):
+            found |= {f"{outer.name}.{inner.name}": inner for inner in dataclasses.fields(group)}
+        elif outer.name != "name":
+            found[outer.name] = outer
+    return found
+
+
+def _put(tree: Json, key: str, text: str) -> None:
+    """Set one key of the JSON form from its text."""
+    known = keys()
+    if key not in known:
+        raise _unknown("key", key, known)
+    group, _, name = key.rpartition(".")
+    owner = _types(Experiment)[group] if group else Experiment
+    value = _parse(key, text, _types(owner)[name])
+    (tree[group] if group else tree)[name] = value
+
+
+def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scalar
+    """Read a text as the field's type: "none" empties an optional field."""
+    kinds = _kinds(wanted)
+    if type(None) in kinds and text.lower() in {"none", ""}:
+        return None
+    for kind in (int, float):
+        if kind in kinds:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    if str in kinds:
+        return text
+    raise BadInputError(
+        f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}=1"
+    )
+
+
+def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 - JSON
+    """Build one dataclass from its JSON object, checking keys, types and ranges."""
+    if not isinstance(value, Mapping):
+        raise BadInputError(f'"{prefix.rstrip(".")}" must be a table of keys, not "{value}"')
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields:
+            raise _unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
+    built: dict[str, Any] = {}
+    for name, spec in fields.items():
+        if name not in value:
+            if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+                raise BadInputError(f'the experiment lacks "{prefix}{name}"')
+            continue
+        wanted = _types(kind)[name]
+        if dataclasses.is_dataclass(wanted):
+            built[name] = _build(typing.cast("type[Any]", wanted), value[name], f"{prefix}{name}.")
+        else:
+            built[name] = _check(f"{prefix}{name}", value[name], wanted, spec.metadata)
+    return typing.cast("object", kind(**built))
+
+
+def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The value in the field's type, or an error that says what fits."""
+    kinds = _kinds(wanted)
+    if value is None and type(None) in kinds:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+        raise BadInputError(f'{key} takes {_words(kinds)}, not "{value}"')
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInputError(f'{key} must be finite, not "{value}"')
+    if "choices" in limits and value not in limits["choices"]:
+        raise _unknown(key, str(value), limits["choices"])
+    if "least" in limits and value < limits["least"]:
+        raise BadInputError(f'{key} must be at least {limits["least"]}, not "{value}"')
+    if "above" in limits and value <= limits["above"]:
+        raise BadInputError(f'{key} must be more than {limits["above"]:g}, not "{value}"')
+    if "below" in limits and value >= limits["below"]:
+        raise BadInputError(f'{key} must be less than {limits["below"]}, not "{value}"')
+    return value
+
+
+def _types(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _kinds(wanted: Any) -> list[type[Any]]:  # noqa: ANN401 - a type expression
+    return list(typing.get_args(wanted)) if isinstance(wanted, types.UnionType) else [wanted]
+
+
+def _words(kinds: list[type[Any]]) -> str:
+    named = {int: "a whole number", float: "a number", str: "a text", type(None): '"none"'}
+    return " or ".join(named[kind] for kind in kinds)
+
+
+def _unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
+    return unknown(what, value, known)
+
+
+def unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
+    """The error for a name that is none of the known ones, which it lists, the closest first."""
+    names = sorted(known)
+    close = difflib.get_close_matches(value, names, n=1)
+    listed = ", ".join(names)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return BadInputError(f'unknown {what} "{value}"', hint=f"{hint}known: {listed}")

@@ -1,0 +1,112 @@
+"""Every object key of a store, spelled once (design, section 3).
+
+Ids and names are checked here, so that no key can leave its run's folder.
+"""
+
+from __future__ import annotations
+
+import re
+
+from facegan.errors import BadInputError
+
+RUNS = "runs/"
+_RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+
+
+def check_run_id(run: str) -> str:
+    """The run id itself, when it is one.
+
+    Raises:
+        BadInputError: it holds other than lower-case letters, digits and ". _ -", or is too long.
+    """
+    if not _RUN_ID.fullmatch(run):
+        raise BadInputError(
+            f'"{run}" cannot be the id of a run',
+            hint="use 1 to 63 lower-case letters, digits, dots, dashes or underscores, beginning with a letter or digit",
+        )
+    return run
+
+
+def run(run_id: str) -> str:
+    return f"{RUNS}{check_run_id(run_id)}/"
+
+
+def ledger(run_id: str) -> str:
+    return f"{run(run_id)}ledger/"
+
+
+def entry(run_id: str, seq: int) -> str:
+    return f"{ledger(run_id)}{seq:08d}.json"
+
+
+def entry_seq(key: str) -> int | None:
+    """The number of the entry at this key, or `None` when the key is no entry's."""
+    name = key.rpartition("/")[2]
+    stem, dot, suffix = name.partition(".")
+    if (dot + suffix) == ".json" and len(stem) >= 8 and stem.isascii() and stem.isdigit():  # noqa: PLR2004
+        return int(stem)
+    return None
+
+
+def checkpoints(run_id: str) -> str:
+    return f"{run(run_id)}checkpoints/"
+
+
+def checkpoint(run_id: str, step: int, session: int) -> str:
+    return f"{checkpoints(run_id)}{step}-{session}/"
+
+
+STATE = "state.safetensors"
+METRICS = "metrics.jsonl"
+SAMPLES = "samples/"
+
+
+def sample(step: int, name: str) -> str:
+    return f"{SAMPLES}{step:08d}-{name}.png"
+
+
+def sample_parts(name: str) -> tuple[int, str]:
+    """Step and picture name of a sample object's name: the inverse of `sample`."""
+    step, _, rest = name.removeprefix(SAMPLES).removesuffix(".png").partition("-")
+    return int(step), rest
+
+
+def is_object_name(name: str) -> bool:
+    """Whether a checkpoint's object may be called so: no absolute name, no `..`, no other folder."""
+    return _OBJECT_NAME.fullmatch(name) is not None
+
+
+def session(run_id: str, number: int) -> str:
+    return f"{run(run_id)}sessions/{number}/"
+
+
+def heartbeat(run_id: str, number: int) -> str:
+    return f"{session(run_id, number)}heartbeat.json"
+
+
+def output(run_id: str, number: int) -> str:
+    return f"{session(run_id, number)}output/"
+
+
+def output_piece(run_id: str, number: int, piece: int) -> str:
+    return f"{output(run_id, number)}{piece:06d}.txt"
+
+
+def run_url(store_url: str, run_id: str) -> str:
+    """Where a run is, in one text: what `python -m facegan run` takes."""
+    return f"{store_url.rstrip('/')}/{run(run_id).rstrip('/')}"
+
+
+def split_run_url(url: str) -> tuple[str, str]:
+    """Store URL and run id of a run URL.
+
+    Raises:
+        BadInputError: it is not of the form <store>/runs/<run>.
+    """
+    store, found, run_id = url.rstrip("/").rpartition(f"/{RUNS}")
+    if not found or "/" in run_id:
+        raise BadInputError(
+            f'"{url}" is not the URL of a run', hint="it ends in /runs/<run>, for example file:///data/store/runs/dcgan-mnist-k7f3"
+        )
+    return store, check_run_id(run_id)

@@ -1,0 +1,7 @@
+"""A run's append-only history: the one truth about it (design, section 3)."""
+
+from facegan.ledger.entry import Entry
+from facegan.ledger.fold import FINAL, Fold, IllegalEntryError, State
+from facegan.ledger.ledger import Ledger, NoRunError, Wish, Writer
+
+__all__ = ["FINAL", "Entry", "Fold", "IllegalEntryError", "Ledger", "NoRunError", "State", "Wish", "Writer"]

@@ -1,0 +1,168 @@
+"""`python -m facegan run <run-url>`: a session in the real world, with its clock, threads and signals."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import FrameType
+
+from facegan import layout, process
+from facegan.committer import Wait
+from facegan.errors import SessionExit
+from facegan.experiment import Experiment
+from facegan.home import home
+from facegan.output import Output
+from facegan.stopping import StopCause, StopSignal
+from facegan.storage import open_store
+from facegan.storage.retry import PatientStore
+from facegan.trainer import Trainer
+from facegan.worker import Surroundings, run_session
+
+TRAINER = "facegan.training.gan:build"
+DATA = "facegan.data:load"
+GRACE_S = 25.0  # what `docker stop` and most spot machines leave between the first signal and the last
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one session of the run at this URL."""
+    parser = argparse.ArgumentParser(prog="python -m facegan run", description=main.__doc__)
+    parser.add_argument("run_url", help="where the run is: <store>/runs/<run>")
+    parser.add_argument("--session", type=int, help="the number this session was asked for under")
+    asked = parser.parse_args(arguments)
+    store_url, run = layout.split_run_url(asked.run_url)
+    store = PatientStore(open_store(store_url), time.sleep)
+    stop = StopSignal()
+    _stop_on_signals(stop)
+    console = Console()
+    code = run_session(
+        Surroundings(
+            store=store,
+            run=run,
+            number=asked.session,
+            holder=new_id(),
+            machine=process.this_process(),
+            build=build_trainer,
+            clock=time.monotonic,
+            wall_s=time.time,
+            sleep=time.sleep,
+            new_id=new_id,
+            spawn=spawn,
+            repeat=repeat,
+            abandon=os._exit,
+            began=time.monotonic() - process.age_s(),
+            stop=stop,
+            output=console.output,
+            say=console.say,
+        )
+    )
+    console.close()
+    return code
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
+
+
+def build_trainer(experiment: Experiment) -> Trainer:
+    """The real trainer: TensorFlow and the data are loaded here, when the lease is already held."""
+    images = _named(DATA)(experiment.data.name, home())
+    trainer: Trainer = _named(TRAINER)(experiment, images)
+    return trainer
+
+
+def spawn(work: Callable[[], None]) -> Wait:
+    thread = threading.Thread(target=work, name="committer", daemon=True)
+    thread.start()
+
+    def wait(seconds: float | None) -> bool:
+        thread.join(seconds)
+        return not thread.is_alive()
+
+    return wait
+
+
+def repeat(work: Callable[[], None], every_s: float) -> Callable[[], None]:
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.wait(every_s):
+            work()
+
+    thread = threading.Thread(target=loop, name="pulse", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        ended.set()
+        thread.join()
+
+    return end
+
+
+class Console:
+    """Everything the process prints, to where it was printed to before and into the session's output.
+
+    File descriptors are caught, not `sys.stdout`, because TensorFlow prints from C++. `say` goes around
+    the pipe, so that the last words are in the output before the last flush.
+    """
+
+    def __init__(self) -> None:
+        self.output = Output()
+        sys.stdout.flush()
+        self._screen = os.dup(1)
+        self._before = (os.dup(1), os.dup(2))
+        source, sink = os.pipe()
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        os.close(sink)
+        self._reader = threading.Thread(target=self._copy, args=(source,), name="console", daemon=True)
+        self._reader.start()
+
+    def say(self, text: str) -> None:
+        now = datetime.now(UTC).strftime("%H:%M:%S")
+        self._write("".join(f"{now} {line}\n" for line in text.splitlines()).encode())
+
+    def close(self) -> None:
+        """Give the process its own file descriptors back."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, before in enumerate(self._before, 1):
+            os.dup2(before, number)
+        self._reader.join(timeout=1.0)
+
+    def _copy(self, source: int) -> None:
+        while data := os.read(source, 65536):
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self.output.write(data)
+        try:
+            os.write(self._screen, data)
+        except OSError:
+            pass  # the terminal is gone; the output goes on into the store
+
+
+def _stop_on_signals(stop: StopSignal) -> None:
+    """Ask for a stop at the first signal; the second one ends the process as it would any other."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        name = signal.Signals(number).name
+        stop.give(StopCause(outcome="interrupted", why=f"received {name}", grace_s=GRACE_S))
+
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask)
+
+
+def _named(name: str) -> Callable[..., object]:
+    module, _, attribute = name.partition(":")
+    found: Callable[..., object] = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,46 @@
+"""What a session says while it lives: its heartbeat, the one object in a store that is overwritten."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from facegan import layout
+from facegan.storage.base import NotFoundError, ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Written every few seconds by the lease holder alone.
+
+    `counter` grows with every beat: a watcher compares counters, never clocks. `seq` and
+    `digest` are the newest ledger entry the holder has seen: a ledger without it has lost entries. `rate`
+    is steps a second; `losses` the newest metrics; `phase` what the session is doing, in a word.
+    """
+
+    counter: int
+    seq: int
+    digest: str
+    phase: str
+    step: int = 0
+    rate: float = 0.0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
+    at: str = ""
+
+
+def write(store: ObjectStore, run: str, number: int, beat: Heartbeat) -> None:
+    data = json.dumps(dataclasses.asdict(beat), separators=(",", ":")).encode()
+    store.put(layout.heartbeat(run, number), data)
+
+
+def read(store: ObjectStore, run: str, number: int) -> Heartbeat | None:
+    """The session's newest heartbeat; `None` before the first, or when it is not readable as one."""
+    try:
+        fields = json.loads(store.get(layout.heartbeat(run, number)))
+        known = {f.name for f in dataclasses.fields(Heartbeat)}
+        return Heartbeat(**{name: value for name, value in fields.items() if name in known})
+    except (NotFoundError, ValueError, TypeError, AttributeError):
+        return None  # a damaged heartbeat says nothing, and the next one heals it

@@ -1,0 +1,37 @@
+"""Object storage, by URL.
+
+Implementations are named by text and loaded when first used, so that no cloud SDK is imported by a
+command that does not need it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import MappingProxyType
+
+from facegan.errors import BadInputError
+from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
+
+__all__ = ["SCHEMES", "NotFoundError", "ObjectStore", "RefusedError", "open_store"]
+
+SCHEMES = MappingProxyType(
+    {
+        "file": "facegan.storage.file:FileStore",
+        "memory": "facegan.storage.memory:MemoryStore",
+    }
+)
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store at this URL. Nothing is read or written yet.
+
+    Raises:
+        BadInputError: no such kind of store, or not a URL.
+    """
+    scheme, found, _ = url.partition("://")
+    if not found or scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise BadInputError(f'"{url}" is not the URL of a store', hint=f"it begins with one of {known}")
+    module, _, name = SCHEMES[scheme].partition(":")
+    store: ObjectStore = getattr(importlib.import_module(module), name).open(url)
+    return store

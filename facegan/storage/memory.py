@@ -1,0 +1,52 @@
+"""A store in this process' memory, for tests and rehearsals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from facegan.storage.base import NotFoundError, ObjectStore
+
+
+class MemoryStore(ObjectStore):
+    """Objects in a dict. Stores opened by the same URL in one process are one store."""
+
+    def __init__(self, url: str = "memory://") -> None:
+        self.url = url
+        self.objects = _SHARED.setdefault(url, {}) if url != "memory://" else {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str) -> MemoryStore:
+        return cls(url)
+
+    def get(self, key: str) -> bytes:
+        with self._lock:
+            if key not in self.objects:
+                raise NotFoundError(f'no object "{key}" in {self.url}')
+            return self.objects[key]
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._lock:
+            self.objects[key] = bytes(data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        # dict.setdefault is one step for other threads, so stores that share a dict agree on one winner.
+        mine = bytes(bytearray(data))
+        return self.objects.setdefault(key, mine) is mine
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        with self._lock:
+            keys = [key for key in self.objects if key.startswith(prefix) and key.encode() > after.encode()]
+        return iter(sorted(keys, key=str.encode))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        rests = (key[len(prefix) :] for key in self.list(prefix))
+        return iter(sorted({rest.partition("/")[0] for rest in rests if "/" in rest}, key=str.encode))
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self.objects.pop(key, None)
+
+
+_SHARED: dict[str, dict[str, bytes]] = {}

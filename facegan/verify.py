@@ -1,0 +1,139 @@
+"""Proving a run: everything is read again and held against what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from facegan import layout
+from facegan.checkpoints import ObjectDamagedError, decode_metrics, read
+from facegan.errors import DamagedError
+from facegan.ledger import Entry, Fold, IllegalEntryError, Ledger
+from facegan.ledger import fold as folding
+from facegan.ledger.entry import GENESIS, SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong: the object's key, and how."""
+
+    object: str
+    how: str
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What was read, and what is wrong with it.
+
+    `known` is damage that a session found before: the ledger says so, and the steps were trained again.
+    """
+
+    entries: int = 0
+    objects: int = 0
+    size: int = 0
+    steps: int = 0
+    wrong: list[Finding] = field(default_factory=list)
+    known: list[Finding] = field(default_factory=list)
+
+
+def verify(ledger: Ledger) -> Verdict:
+    """Read the whole run and judge it.
+
+    Raises:
+        NoRunError: there is no such run.
+        UnreachableError: the storage did not answer, so nothing can be said.
+    """
+    verdict = Verdict()
+    checked = _chain(ledger, verdict)
+    pruned = {seq for entry in checked if entry.kind == "pruned" for seq in entry.body["checkpoints"]}
+    known = {
+        item["object"]
+        for entry in checked
+        if entry.kind == "restored"
+        for item in entry.body["damaged"]
+    }
+    counted: Counter[int] = Counter()
+    for entry in checked:
+        if entry.kind == "checkpoint":
+            counted.update(_objects(ledger, entry, verdict, pruned, known))
+    _steps(checked, counted, verdict)
+    return verdict
+
+
+def _chain(ledger: Ledger, verdict: Verdict) -> list[Entry]:
+    """Every entry: numbered without a gap, chained by hash, legal, its fold as recorded."""
+    keys = [key for key in ledger.store.list(layout.ledger(ledger.run)) if layout.entry_seq(key) is not None]
+    if not keys:
+        ledger.refresh()  # says that there is no such run
+    last = max(layout.entry_seq(key) or 0 for key in keys)
+    checked: list[Entry] = []
+    fold: Fold | None = None
+    before: str | None = GENESIS
+    for seq in range(last + 1):
+        key = layout.entry(ledger.run, seq)
+        verdict.entries += 1
+        try:
+            entry, now = ledger.entry(seq), ledger.digest_of(seq)
+        except DamagedError as error:
+            verdict.wrong.append(Finding(object=key, how=error.message))
+            fold, before = None, None
+            continue
+        verdict.wrong += [Finding(object=key, how=how) for how in _link(entry, seq, before)]
+        if fold is not None or seq == 0:
+            verdict.wrong += [Finding(object=key, how=how) for how in _fold(entry, fold)]
+        fold, before = folding.from_json(entry.fold), now
+        checked.append(entry)
+    return checked
+
+
+def _link(entry: Entry, seq: int, before: str | None) -> Iterator[str]:
+    if entry.seq != seq:
+        yield f"calls itself entry {entry.seq}"
+    if before is not None and entry.prev != before:
+        yield "breaks the hash chain: it does not follow the entry that stands before it"
+
+
+def _fold(entry: Entry, before: Fold | None) -> Iterator[str]:
+    if entry.schema > SCHEMA:
+        return
+    try:
+        after = folding.apply(before, entry.seq, entry.by, entry.kind, entry.body)
+    except (IllegalEntryError, KeyError, TypeError) as error:
+        yield f"may not stand here: {error}"
+        return
+    if after != folding.from_json(entry.fold):
+        yield "records another state of the run than its entries make"
+
+
+def _objects(
+    ledger: Ledger, entry: Entry, verdict: Verdict, pruned: set[int], known: set[str]
+) -> Iterator[int]:
+    """Check one checkpoint's objects; yields the steps whose metrics it makes history."""
+    for name in entry.body["objects"]:
+        if name == layout.STATE and entry.seq in pruned:
+            continue
+        verdict.objects += 1
+        key = entry.body["key"] + name
+        try:
+            data = read(ledger.store, entry, name)
+        except ObjectDamagedError as error:
+            found = Finding(object=key, how=error.damage.how)
+            (verdict.known if key in known else verdict.wrong).append(found)
+            continue
+        verdict.size += len(data)
+        if name == layout.METRICS:
+            yield from (point.step for point in decode_metrics(data))
+
+
+def _steps(checked: list[Entry], counted: Counter[int], verdict: Verdict) -> None:
+    """Each step's metrics once: from 1 to the last committed step, none missing, none twice."""
+    reached = max((entry.body["step"] for entry in checked if entry.kind == "checkpoint"), default=0)
+    verdict.steps = len(counted)
+    missing = [step for step in range(1, reached + 1) if step not in counted]
+    twice = [step for step, times in sorted(counted.items()) if times > 1]
+    strange = [step for step in sorted(counted) if not 1 <= step <= reached]
+    for steps, how in ((missing, "missing"), (twice, "committed twice"), (strange, "of no committed step")):
+        if steps:
+            shown = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,} ({len(steps):,} steps)"
+            verdict.wrong.append(Finding(object=layout.METRICS, how=f"metrics {how}: {shown}"))
