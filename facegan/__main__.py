@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"hint: {error.hint}\n")
         return error.exit_code
     except ModuleNotFoundError as error:
-        if error.name in EXTRAS:
+        if error.name and error.name in EXTRAS:
             sys.stderr.write(f'error: "{error.name}" is not installed here\n')
             sys.stderr.write(f"hint: pip install 'facegan-job[{EXTRAS[error.name]}]'\n")
             return SessionExit.FAILED
@@ -66,5 +66,5 @@ def _command(arguments: Sequence[str]) -> Callable[[Sequence[str]], int]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up lines are not for the run's log
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as an exception
     sys.exit(main(sys.argv[1:]))

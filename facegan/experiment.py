@@ -155,7 +155,7 @@ def from_json(value: Mapping[str, Any]) -> Experiment:
         BadInputError: an unknown or missing key, a value of the wrong type or out of its range.
     """
     built = _build(Experiment, value, prefix="")
-    assert isinstance(built, Experiment)  # noqa: S101 - narrows the type for the checker
+    assert isinstance(built, Experiment)
     return built
 
 
@@ -176,7 +176,7 @@ def override(experiment: Experiment, settings: Iterable[str]) -> Experiment:
     return from_json(tree)
 
 
-def keys() -> dict[str, dataclasses.Field[Any]]:
+def known_keys() -> dict[str, dataclasses.Field[Any]]:
     """Every key that can be overridden, with its field: type, default and range."""
     found: dict[str, dataclasses.Field[Any]] = {}
     for outer in dataclasses.fields(Experiment):
@@ -190,7 +190,7 @@ def keys() -> dict[str, dataclasses.Field[Any]]:
 
 def _put(tree: Json, key: str, text: str) -> None:
     """Set one key of the JSON form from its text."""
-    known = keys()
+    known = known_keys()
     if key not in known:
         raise _unknown("key", key, known)
     group, _, name = key.rpartition(".")
@@ -212,9 +212,7 @@ def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scala
                 continue
     if str in kinds:
         return text
-    raise BadInputError(
-        f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}=1"
-    )
+    raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}=1")
 
 
 def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 - JSON

@@ -23,7 +23,7 @@ def check_run_id(run: str) -> str:
     if not _RUN_ID.fullmatch(run):
         raise BadInputError(
             f'"{run}" cannot be the id of a run',
-            hint="use 1 to 63 lower-case letters, digits, dots, dashes or underscores, beginning with a letter or digit",
+            hint='use 1 to 63 of a-z, 0-9, ".", "-" and "_", and begin with a letter or digit',
         )
     return run
 
@@ -107,6 +107,7 @@ def split_run_url(url: str) -> tuple[str, str]:
     store, found, run_id = url.rstrip("/").rpartition(f"/{RUNS}")
     if not found or "/" in run_id:
         raise BadInputError(
-            f'"{url}" is not the URL of a run', hint="it ends in /runs/<run>, for example file:///data/store/runs/dcgan-mnist-k7f3"
+            f'"{url}" is not the URL of a run',
+            hint="it ends in /runs/<run>, for example file:///data/store/runs/dcgan-mnist-k7f3",
         )
     return store, check_run_id(run_id)

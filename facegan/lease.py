@@ -75,7 +75,7 @@ def take(ledger: Ledger, claim: Claim) -> int:
         try:
             seen = ledger.seq
             if number is None:
-                number = _ask(ledger, watched)
+                number = _ask(ledger, before=fold)
             _lease(ledger, claim, number, watched, seen)
         except _ContenderError:
             continue
@@ -150,15 +150,22 @@ def require_whole(ledger: Ledger) -> None:
         )
 
 
-def _ask(ledger: Ledger, watched: OpenSession | None) -> int:
-    """Append this process' own intent, if still nobody else is about to begin; its number."""
+def _ask(ledger: Ledger, before: Fold) -> int:
+    """Append this process' own intent, if nobody began or asked to begin since `before`; its number.
+
+    Numbers that waited already then have had the time of the watch to begin: one whose process was killed
+    between its intent and its lease must not keep everybody out.
+    """
     asked = [0]
+    waiting = {other.number for other in before.open}
 
     def decide(fold: Fold) -> Wish | None:
         if asked[0] and _is_free(fold, asked[0]):
             return None
-        known = watched.number if watched else None
-        if any(other.number != known for other in fold.open) or fold.stop or fold.cancel or fold.finished:
+        begun = fold.holder is not None and fold.holder != before.holder
+        if begun or any(other.number not in waiting for other in fold.open):
+            raise _ContenderError
+        if fold.stop or fold.cancel or fold.finished:
             raise _ContenderError
         asked[0] = fold.newest + 1
         return Wish(kind="intent", body={"session": asked[0], "backend": "hand"})

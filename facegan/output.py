@@ -8,7 +8,6 @@ from facegan import layout
 from facegan.storage.base import ObjectStore
 
 
-
 class Output:
     """Collects what is printed; `flush` writes what came since as the next piece.
 

@@ -6,11 +6,13 @@ the kernel since boot, and the boot it belongs to, it names one process for ever
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -63,27 +65,45 @@ def life(ref: Json) -> Life:
 
 def age_s() -> float:
     """How long this process has run, in seconds: importing Python and this program included."""
+    if sys.platform != "linux":
+        return max(0.0, time.time() - float(psutil.Process().create_time()))
+    started_s = int(_start(os.getpid()) or 0) / os.sysconf("SC_CLK_TCK")
+    return max(0.0, float(Path("/proc/uptime").read_text().split()[0]) - started_s)
+
+
+def everyone() -> Iterator[tuple[int, list[str]]]:
+    """Every process that can be seen, by id, with its arguments."""
     if sys.platform == "linux":
-        started_s = int(_start(os.getpid()) or 0) / os.sysconf("SC_CLK_TCK")
-        return max(0.0, float(Path("/proc/uptime").read_text().split()[0]) - started_s)
-    return max(0.0, time.time() - psutil.Process().create_time())
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with contextlib.suppress(OSError):  # it ended meanwhile, or is none of ours
+                    arguments = (folder / "cmdline").read_bytes().decode(errors="replace")
+                    yield int(folder.name), arguments.rstrip("\0").split("\0")
+    else:
+        for found in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                yield found.pid, found.cmdline()
 
 
 def _host() -> str:
-    """A name that no two machines share: a host name is not that."""
+    """A name that no two machines share: a host name alone is not that.
+
+    Process ids mean something within one namespace only, so a container is a host of its own.
+    """
+    if sys.platform != "linux":
+        return f"{socket.gethostname()}-{uuid.getnode():012x}"
+    namespace = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
-        try:
+        with contextlib.suppress(OSError):
             if machine := Path(path).read_text().strip():
-                return f"{socket.gethostname()}-{machine[:12]}"
-        except OSError:
-            continue
-    return f"{socket.gethostname()}-{uuid.getnode():012x}"
+                return f"{socket.gethostname()}-{machine[:12]}-{namespace}"
+    return f"{socket.gethostname()}-{uuid.getnode():012x}-{namespace}"
 
 
 def _boot() -> str:
-    if sys.platform == "linux":
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return str(int(psutil.boot_time()))
+    if sys.platform != "linux":
+        return str(int(psutil.boot_time()))
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _start(pid: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import secrets
@@ -13,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import FrameType
+from typing import cast
 
 from facegan import layout, process
 from facegan.committer import Wait
-from facegan.errors import SessionExit
 from facegan.experiment import Experiment
 from facegan.home import home
 from facegan.output import Output
@@ -74,8 +75,7 @@ def new_id() -> str:
 def build_trainer(experiment: Experiment) -> Trainer:
     """The real trainer: TensorFlow and the data are loaded here, when the lease is already held."""
     images = _named(DATA)(experiment.data.name, home())
-    trainer: Trainer = _named(TRAINER)(experiment, images)
-    return trainer
+    return cast("Trainer", _named(TRAINER)(experiment, images))
 
 
 def spawn(work: Callable[[], None]) -> Wait:
@@ -143,10 +143,8 @@ class Console:
 
     def _write(self, data: bytes) -> None:
         self.output.write(data)
-        try:
+        with contextlib.suppress(OSError):  # the terminal is gone; the output goes on into the store
             os.write(self._screen, data)
-        except OSError:
-            pass  # the terminal is gone; the output goes on into the store
 
 
 def _stop_on_signals(stop: StopSignal) -> None:

@@ -47,12 +47,7 @@ def verify(ledger: Ledger) -> Verdict:
     verdict = Verdict()
     checked = _chain(ledger, verdict)
     pruned = {seq for entry in checked if entry.kind == "pruned" for seq in entry.body["checkpoints"]}
-    known = {
-        item["object"]
-        for entry in checked
-        if entry.kind == "restored"
-        for item in entry.body["damaged"]
-    }
+    known = {item["object"] for entry in checked if entry.kind == "restored" for item in entry.body["damaged"]}
     counted: Counter[int] = Counter()
     for entry in checked:
         if entry.kind == "checkpoint":
@@ -106,9 +101,7 @@ def _fold(entry: Entry, before: Fold | None) -> Iterator[str]:
         yield "records another state of the run than its entries make"
 
 
-def _objects(
-    ledger: Ledger, entry: Entry, verdict: Verdict, pruned: set[int], known: set[str]
-) -> Iterator[int]:
+def _objects(ledger: Ledger, entry: Entry, verdict: Verdict, pruned: set[int], known: set[str]) -> Iterator[int]:
     """Check one checkpoint's objects; yields the steps whose metrics it makes history."""
     for name in entry.body["objects"]:
         if name == layout.STATE and entry.seq in pruned:

@@ -212,8 +212,10 @@ class _Session:
         return max(1, min(ends) - step)
 
     def _observe(self, trainer: Trainer) -> Mapping[str, float]:
-        """Pictures and judgement of the step just done, when its turn has come. Their steps are fixed by
-        the experiment, so that a run that was interrupted shows the same ones as one that was not."""
+        """Pictures and judgement of the step just done, when its turn has come.
+
+        Their steps are fixed by the experiment, so that an interrupted run shows those of an untouched one.
+        """
         step, last = trainer.step, trainer.step == self.ledger.fold.steps
         if last or step % self.experiment.samples.every_steps == 0:
             pictures = trainer.samples()

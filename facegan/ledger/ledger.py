@@ -66,7 +66,13 @@ class Ledger:
         self._seq = -1
         self._digest = GENESIS
         self._schema = SCHEMA
+        self._at = ""
         self._fold: Fold | None = None
+
+    @property
+    def at(self) -> str:
+        """When the newest entry read so far was written, by its writer's clock: for people."""
+        return self._at
 
     @property
     def seq(self) -> int:
@@ -106,7 +112,9 @@ class Ledger:
             if expected - 1 > self._seq:
                 self._read_tail(expected - 1)
             if self._fold is None:
-                raise NoRunError(f'there is no run "{self.run}" in {self.store.url}', hint="facegan-job ps lists the runs")
+                raise NoRunError(
+                    f'there is no run "{self.run}" in {self.store.url}', hint="facegan-job ps lists the runs"
+                )
             return self._fold
 
     def entry(self, seq: int) -> Entry:
@@ -198,7 +206,7 @@ class Ledger:
     def _read(self, seq: int, data: bytes) -> None:
         entry = decode(data, layout.entry(self.run, seq))
         self._fold = folding.from_json(entry.fold)
-        self._seq, self._digest, self._schema = seq, digest(data), entry.schema
+        self._seq, self._digest, self._schema, self._at = seq, digest(data), entry.schema, entry.at
 
 
 def _missing(key: str) -> DamagedError:

@@ -18,7 +18,7 @@ import errno
 import os
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from facegan.errors import BadInputError, UnreachableError
@@ -44,9 +44,7 @@ class FileStore(ObjectStore):
         if os.name == "nt":  # file:///C:/store
             path = Path(urllib.parse.unquote(parts.path).lstrip("/"))
         if parts.netloc not in {"", "localhost"} or not path.is_absolute():
-            raise BadInputError(
-                f'"{url}" names no folder of this machine', hint="write file:///absolute/path"
-            )
+            raise BadInputError(f'"{url}" names no folder of this machine', hint="write file:///absolute/path")
         return cls(path)
 
     def get(self, key: str) -> bytes:
@@ -115,7 +113,7 @@ class FileStore(ObjectStore):
         if not self.root.exists() and not self.root.parent.exists():
             raise UnreachableError(f'the folder "{self.root.parent}" of {self.url} is not there')
 
-    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
+    def _scan(self, folder: str) -> Sequence[os.DirEntry[str]]:
         path = self.root.joinpath(*(_encoded(part) for part in folder.split("/") if part))
         try:
             with os.scandir(path) as found:
@@ -189,9 +187,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:  # the folder above was removed as empty meanwhile
-        return _make_folder(folder)
+        _make_folder(folder)
+        return
     _sync_folder(folder.parent)
-    return None
 
 
 def _sync_folder(folder: Path) -> None:
@@ -214,7 +212,7 @@ def _errors_of(url: str, key: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise UnreachableError(
-                f'the disk of {url} is full', hint="free some space; nothing that was committed is lost"
+                f"the disk of {url} is full", hint="free some space; nothing that was committed is lost"
             ) from error
         raise UnreachableError(f'{url} does not answer for "{key}": {error.strerror or error}') from error
 

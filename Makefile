@@ -1,0 +1,48 @@
+# The only list of commands: people and CI call these.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# TensorFlow with CUDA where there is an NVIDIA GPU, a third of its size where there is none.
+TRAIN ?= $(if $(shell command -v nvidia-smi),train,train-cpu)
+
+DEMO ?= demo-$(shell date +%m%d-%H%M%S)
+
+.PHONY: help setup demo test test-all lint format bench clean
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## make .venv with everything
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track]' --group dev
+	touch $@
+
+demo: setup ## train a DCGAN on real digits to its end: some five minutes on two cores
+	$(BIN)/facegan-job submit dcgan-mnist --name $(DEMO)
+	$(BIN)/facegan-job pull $(DEMO) demo/$(DEMO)
+	@echo "The last picture is $$(ls demo/$(DEMO)/samples/*.png | tail -n 1); the curves: $(BIN)/facegan-job ui"
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest -m 'not long'
+
+test-all: setup ## run the tests and their long tails
+	$(BIN)/python -m pytest
+
+lint: setup ## check format, style, layers and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: setup ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure, side by side
+	$(BIN)/python -m bench
+
+clean: ## remove .venv and what was built
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,33 @@
+"""`python -m bench [NAME…]`: run the measurements and print them as tables."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+TABLES = {
+    "training": ("experiment", "ours, ms a step", "classic loop", "ratio", "PyTorch", "ratio"),
+    "checkpointing": ("experiment", "blocked", "in all"),
+    "startup": ("session", "first new step after", "ratio to cold"),
+    "listing": ("ended runs", "ps, nothing remembered", "ps, from then on", "ratio to none"),
+}
+
+
+def main(names: list[str]) -> None:
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    for name in names or TABLES:
+        print(f"### {name}\n\n{_line(TABLES[name])}\n{_line(['---'] * len(TABLES[name]))}", flush=True)
+        rows: Iterator[tuple[str, ...]] = importlib.import_module(f"bench.{name}").rows()
+        for row in rows:
+            print(_line(row), flush=True)
+        print()
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+main(sys.argv[1:])

@@ -1,0 +1,118 @@
+"""Milliseconds a training step: ours, the classic Keras loop, and PyTorch where it is installed.
+
+All train the same networks on the same machine in the same process, taking turns, so that a machine
+that slows down slows all of them; the ratio is the median of the rounds' ratios.
+
+    python bench/training.py [--rounds N] [--steps N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from keras.ops import convert_to_numpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import classic
+from facegan import models
+from facegan.catalog import CATALOG
+from facegan.catalog.compile import choose
+from facegan.data import Images, load
+from facegan.experiment import Experiment, override
+from facegan.training.gan import build
+
+Advance = Callable[[int], object]
+CLASSIC = {"dcgan-mnist": classic.dcgan, "cogan-mnist": classic.cogan}
+TORCH = {"dcgan-mnist": "dcgan", "cogan-mnist": "cogan"}
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    images = load("mnist-5k", Path("."))
+    print("| experiment | loop | ms/step (median, min-max of the rounds) | ours is faster by |")
+    print("|---|---|---|---|")
+    for name in CLASSIC:
+        for line in compare(name, images, given):
+            print(line, flush=True)
+
+
+def compare(name: str, images: Images, given: argparse.Namespace) -> list[str]:
+    """The table's lines for one experiment."""
+    loops = _loops(name, images, given.threads)
+    for advance in loops.values():
+        advance(3)
+    times: dict[str, list[float]] = {loop: [] for loop in loops}
+    for _ in range(given.rounds):
+        for loop, advance in loops.items():
+            start = time.perf_counter()
+            advance(given.steps)
+            times[loop].append((time.perf_counter() - start) / given.steps * 1e3)
+    lines = []
+    for loop, each in times.items():
+        ratio = statistics.median(other / own for other, own in zip(each, times["facegan"], strict=True))
+        spread = f"{statistics.median(each):.1f} ({min(each):.1f}-{max(each):.1f})"
+        lines.append(f"| {name} | {loop} | {spread} | {'' if loop == 'facegan' else f'{ratio:.1f}x'} |")
+    return lines
+
+
+def _loops(name: str, images: Images, threads: int) -> dict[str, Advance]:
+    """Everything that is compared, by name; ours first, because it sets the threads."""
+    experiment = override(
+        CATALOG[name].experiment,
+        [
+            f"training.compile={choose(CATALOG[name].experiment.model.family, 'cpu')}",
+            f"training.threads={threads}",
+            "evaluation.metric=none",
+        ],
+    )
+    loops: dict[str, Advance] = {"facegan": build(experiment, images).advance}
+    loops["classic Keras"] = _classic(name, experiment, images)
+    if importlib.util.find_spec("torch") is not None:
+        torch = importlib.import_module("bench.torch_gan")
+        loops[f"PyTorch {torch.VERSION}"] = _repeat(getattr(torch, TORCH[name])(experiment, images.images, threads))
+    return loops
+
+
+def _classic(name: str, experiment: Experiment, images: Images) -> Advance:
+    """The classic loop, after a check that every network in it really learns."""
+    networks = models.build(experiment.model, images.shape, experiment.seed)
+    step = CLASSIC[name](experiment, networks, images.images)
+    step()
+    kernels = [
+        variable
+        for kind in networks.roles.values()
+        for variable in models.network.variables(kind)
+        if variable.name == "kernel"
+    ]
+    before = [convert_to_numpy(kernel) for kernel in kernels]
+    step()
+    for kernel, old in zip(kernels, before, strict=True):
+        if np.array_equal(convert_to_numpy(kernel), old):
+            raise SystemExit(f"the classic loop does not train {kernel.path}")
+    return _repeat(step)
+
+
+def _repeat(step: Callable[[], None]) -> Advance:
+    def advance(steps: int) -> None:
+        for _ in range(steps):
+            step()
+
+    return advance
+
+
+if __name__ == "__main__":
+    main()

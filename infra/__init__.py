@@ -1,0 +1,1 @@
+"""Templates and tables that are shipped as text."""

@@ -1,0 +1,57 @@
+"""What `submit` and `resume` do once a session is on its way: follow it, and say what to type next."""
+
+from __future__ import annotations
+
+from facegan.ledger import Ledger, State
+from jobs import backends, heavy, launch
+from jobs.cli import output
+from jobs.context import Context
+from jobs.errors import Exit
+from jobs.follow import duration, follow
+from jobs.run import RunView, exit_of_run, view
+
+
+def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int:
+    """Follow the run to the end of its session, or leave it alone."""
+    run = ledger.run
+    if detach:
+        output.as_json(view(ledger, context.writer.wall_s()).to_json()) if json else output.data(run)
+        output.say(f"  follow  facegan-job logs -f {run}\n  stop    facegan-job stop {run}\n  look    facegan-job ps")
+        return Exit.OK
+    began = context.clock()
+    try:
+        now = follow(context, ledger, output.ticker())
+    except KeyboardInterrupt:
+        output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   facegan-job stop {run}")
+        return Exit.DETACHED
+    if now.step > 0:
+        heavy.sync(context, [run])
+    _explain(context, ledger, now, context.clock() - began)
+    if json:
+        output.as_json(now.to_json())
+    return exit_of_run(now.state)
+
+
+def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float) -> None:
+    run = now.run
+    if now.state == State.FINISHED:
+        output.say(f"run {run} is finished: {now.steps:,} steps, followed for {duration(took_s)}")
+        output.say(
+            f"  pictures  facegan-job pull {run}\n  curves    facegan-job ui\n  proof     facegan-job verify {run}"
+        )
+        return
+    output.error(f"run {run} is {now.state}: {now.why}", _next(now))
+    session = ledger.fold.end
+    if session and session.kind == "lost" and now.backend in {"", *backends.BACKENDS}:
+        words = backends.open_backend(context.settings.backend, context.settings).last_words(
+            launch.order(context, run, session.session, None)
+        )
+        output.say(words)
+
+
+def _next(now: RunView) -> str:
+    if now.state == State.CANCELLED:
+        return f"facegan-job submit {now.experiment} starts a new run"
+    if now.state == State.FAILED:
+        return f"facegan-job logs {now.run} shows what happened; facegan-job resume {now.run} tries again"
+    return f"facegan-job resume {now.run} goes on from checkpoint {now.checkpoint:,}"

@@ -1,0 +1,25 @@
+"""`facegan-job init`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from facegan.errors import BadInputError
+from jobs import settings
+from jobs.cli import options, output
+
+
+def init(store: options.Store = None, backend: options.Backend = None) -> None:
+    """Write a facegan.toml here, with the settings in force."""
+    chosen = settings.load({"store": store, "backend": backend})
+    path = Path.cwd() / settings.PROJECT_FILE
+    lines = ["# Settings of facegan-job for this folder. Flags and FACEGAN_… variables come before them.\n"]
+    lines += [f'{key} = "{getattr(chosen, key)}"\n' for key in settings.KEYS]
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise BadInputError(f'"{path}" is there already', hint="edit it; facegan-job doctor checks it") from None
+    with os.fdopen(handle, "w") as file:
+        file.writelines(lines)
+    output.say(f"wrote {path}\nhint: facegan-job doctor")

@@ -1,0 +1,18 @@
+"""Options that several commands share: the same name and meaning everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Store = Annotated[
+    str | None, typer.Option("--store", help="URL of the store: file:///… (default: FACEGAN_HOME/store).")
+]
+Backend = Annotated[str | None, typer.Option("--backend", help="Where the session runs.")]
+Gpu = Annotated[str | None, typer.Option("--gpu", help="Name of a GPU of the backend; case does not matter.")]
+Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+Run = Annotated[str, typer.Argument(help="Id of a run, or the beginning of one.", metavar="RUN")]
+Runs = Annotated[list[str], typer.Argument(help="Ids of runs, or their beginnings.", metavar="RUN…")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not follow the run.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until no session is open.")]

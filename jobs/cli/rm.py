@@ -1,0 +1,31 @@
+"""`facegan-job rm RUN`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobs import context as contexts
+from jobs import runs, settings, word
+from jobs.cli import options, output
+from jobs.ended import EndedRuns
+
+
+def rm(
+    run: options.Run,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    store: options.Store = None,
+) -> None:
+    """Delete a run and everything it committed from the store. Its MLflow run stays."""
+    context = contexts.real(settings.load({"store": store}))
+    ledger = runs.find(context, run)
+    if not yes:
+        typer.confirm(
+            f"delete run {ledger.run} ({ledger.fold.state}, step {ledger.fold.reached:,}) for ever?",
+            abort=True,
+            err=True,
+        )
+    count = word.remove(context, ledger)
+    EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
+    output.say(f"run {ledger.run} is deleted: {count:,} objects")

@@ -1,0 +1,33 @@
+"""`facegan-job status RUN`."""
+
+from __future__ import annotations
+
+from jobs import context as contexts
+from jobs import runs, settings
+from jobs.cli import options, output
+from jobs.run import view
+
+
+def status(run: options.Run, store: options.Store = None, json: options.Json = False) -> None:
+    """Say how a run is, and why."""
+    context = contexts.real(settings.load({"store": store}))
+    now = view(runs.find(context, run), context.writer.wall_s())
+    if json:
+        output.as_json(now.to_json())
+        return
+    said = {
+        "run": now.run,
+        "experiment": now.experiment,
+        "state": " ".join([now.state, *now.flags]),
+        "step": f"{now.step:,} of {now.steps:,}",
+        "checkpoint": f"{now.checkpoint:,}" if now.checkpoint else "none",
+        "sessions": str(now.sessions),
+        "backend": now.backend,
+        "device": now.device,
+        "rate": f"{now.rate:.1f} steps/s" if now.rate else "",
+        "losses": "  ".join(f"{name} {value:.3f}" for name, value in now.losses.items()),
+        "why": now.why,
+    }
+    for name, value in said.items():
+        if value:
+            output.data(f"{name:<11} {value}")

@@ -1,0 +1,46 @@
+"""`facegan-job sync [RUN…]`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from facegan.ledger import FINAL
+from jobs import context as contexts
+from jobs import heavy, runs, settings
+from jobs.cli import options, output
+from jobs.context import Context
+from jobs.ended import EndedRuns
+
+AT_ONCE = 100  # runs a process is given: the import of MLflow is what costs
+
+
+def sync(
+    run: Annotated[
+        list[str] | None, typer.Argument(help="Ids of runs; all that may have news, if none.", metavar="[RUN…]")
+    ] = None,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> int:
+    """Copy what runs have committed to MLflow. May be killed, repeated and run twice at once."""
+    context = contexts.real(settings.load({"store": store}))
+    wanted = [runs.find(context, name).run for name in run] if run else with_news(context)
+    if not wanted:
+        output.say("nothing to copy: MLflow has it all")
+        return 0
+    code = 0
+    for begin in range(0, len(wanted), AT_ONCE):
+        some = wanted[begin : begin + AT_ONCE]
+        final = [name for name in some if context.ledger(name).refresh().state in FINAL]  # before, not after
+        failed = heavy.sync(context, some, json=json, quiet=False)
+        if not failed:
+            EndedRuns(context.settings.home, context.store.url).synced(context.settings.tracking, final)
+        code = code or failed
+    return code
+
+
+def with_news(context: Context) -> list[str]:
+    """The runs that go on, and the final ones that MLflow is not known to have whole."""
+    living = [view.run for view in runs.live(context)]
+    return living + EndedRuns(context.settings.home, context.store.url).unsynced(context.settings.tracking)

@@ -1,0 +1,96 @@
+"""`facegan-job ui`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from jobs import context as contexts
+from jobs import heavy, settings
+from jobs.cli import options, output
+from jobs.cli.sync import with_news
+from jobs.context import Context
+from jobs.errors import JobError
+
+HOST = "127.0.0.1"
+SYNC_EVERY_S = 30
+
+
+def ui(
+    port: Annotated[int, typer.Option("--port", help="On this port; 0 takes a free one.")] = 5000,
+    store: options.Store = None,
+) -> int:
+    """Open the MLflow UI on this machine, and keep it up to date until Ctrl-C."""
+    context = contexts.real(settings.load({"store": store}))
+    if not heavy.has("mlflow"):
+        raise JobError("MLflow is not installed here", hint="pip install 'facegan-job[track]'")
+    if not context.settings.tracking.startswith("sqlite:"):
+        output.data(context.settings.tracking)
+        output.say("that server has a UI of its own; facegan-job sync keeps it up to date")
+        return 0
+    chosen = port or _free_port()
+    _require_free(chosen)
+    if wanted := with_news(context):
+        heavy.sync(context, wanted)
+    (context.settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    children = [_serve(context, chosen)]
+    if wanted:
+        arguments = heavy.sync_arguments(context, wanted)
+        children.append(heavy.start(context, heavy.command(*arguments, "--watch", str(SYNC_EVERY_S))))
+    output.data(f"http://{HOST}:{chosen}")
+    output.say("Ctrl-C ends it; the runs go on")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        return children[0].wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        for child in children:
+            _end(child)
+
+
+def _serve(context: Context, port: int) -> subprocess.Popen[bytes]:
+    uri = context.settings.tracking
+    artifacts = (context.settings.home / "mlflow" / "artifacts").as_uri()
+    arguments = ["--backend-store-uri", uri, "--default-artifact-root", artifacts]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, arguments made above
+        [sys.executable, "-m", "mlflow", "ui", *arguments, "--host", HOST, "--port", str(port), "--workers", "1"],
+        env={**heavy.environment(context), "MLFLOW_DISABLE_TELEMETRY": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        start_new_session=os.name != "nt",  # its children are ended with it, as one group
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        if os.name != "nt" and os.getpgid(child.pid) == child.pid:
+            os.killpg(child.pid, signal.SIGTERM)
+        else:
+            child.terminate()
+        child.wait(timeout=10)
+    except ProcessLookupError:
+        return
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise JobError(f'port "{port}" is taken', hint="facegan-job ui --port 0 takes a free one") from error

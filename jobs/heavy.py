@@ -1,0 +1,64 @@
+"""Work that needs TensorFlow or MLflow, done by a `python -m facegan` process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from facegan import layout
+from facegan.home import VARIABLE
+from jobs.context import Context
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "facegan", *arguments]
+
+
+def run(context: Context, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[bytes]:
+    """Run it to its end. Its data goes to our standard output, unless `quiet`: then nowhere."""
+    sys.stdout.flush()
+    return subprocess.run(  # noqa: S603 - our own interpreter and program
+        command(*arguments),
+        env=environment(context),
+        stdout=subprocess.DEVNULL if quiet else None,
+        check=False,
+    )
+
+
+def start(context: Context, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start it beside the caller."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        list(arguments), env=environment(context), stdin=subprocess.DEVNULL
+    )
+
+
+def environment(context: Context) -> dict[str, str]:
+    return {**os.environ, VARIABLE: str(context.settings.home)}
+
+
+def has(package: str) -> bool:
+    """Whether a package is installed here, found out without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
+def sync_arguments(context: Context, runs: Sequence[str]) -> list[str]:
+    """What `python -m facegan sync` is asked for these runs."""
+    urls = [layout.run_url(context.store.url, run) for run in runs]
+    settings = context.settings
+    arguments = ["sync", *urls, "--tracking-uri", settings.tracking]
+    if settings.tracking.startswith("sqlite:"):
+        arguments += ["--artifacts", (settings.home / "mlflow" / "artifacts").as_uri()]
+    return arguments
+
+
+def sync(context: Context, runs: Sequence[str], *, json: bool = False, quiet: bool = True) -> int:
+    """Copy what these runs have committed to MLflow; the exit code. Unless `quiet`, say what was copied."""
+    if not has("mlflow"):
+        sys.stderr.write("error: MLflow is not installed here, so nothing is copied there\n")
+        sys.stderr.write("hint: pip install 'facegan-job[track]'\n")
+        return 1
+    arguments = [*sync_arguments(context, runs), *(["--json"] if json else [])]
+    return run(context, *arguments, quiet=quiet).returncode

@@ -1,0 +1,111 @@
+"""A run as a person asks about it: its state, how far it is, and why it is so, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from facegan import session as wire
+from facegan.experiment import Json
+from facegan.ledger import Fold, Ledger, State
+from facegan.storage.base import ObjectStore
+from jobs.errors import Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """Everything `ps` and `status` say of one run. Times are Unix seconds, by the writers' clocks."""
+
+    run: str
+    experiment: str
+    state: str
+    flags: tuple[str, ...]
+    step: int
+    steps: int
+    checkpoint: int
+    sessions: int
+    backend: str
+    device: str
+    rate: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    at: float
+    why: str
+
+    def to_json(self) -> Json:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+SILENT_S = 60.0  # without a heartbeat for so long, a session is called unreachable: a flag, not a state
+
+
+def view(ledger: Ledger, now: float) -> RunView:
+    """Read one run: a listing, the newest entry, and, while it runs, the heartbeat."""
+    fold = ledger.refresh()
+    beat = _heartbeat(ledger.store, fold)
+    current = fold.open[-1] if fold.open else None
+    at = _seconds(ledger.at)
+    silent_s = now - max(at, _seconds(beat.at) if beat else 0.0)
+    return RunView(
+        run=fold.run,
+        experiment=fold.experiment,
+        state=str(fold.state),
+        flags=_flags(fold, silent_s),
+        step=max(beat.step if beat else 0, fold.reached),
+        steps=fold.steps,
+        checkpoint=fold.good[-1][1] if fold.good else 0,
+        sessions=fold.newest,
+        backend=current.backend if current else "",
+        device=beat.device if beat else "",
+        rate=beat.rate if beat else 0.0,
+        losses=beat.losses if beat else {},
+        at=at,
+        why=_why(fold, beat, silent_s),
+    )
+
+
+def exit_of_run(state: str) -> Exit:
+    """What a command that follows a run to its end returns."""
+    return {
+        State.FINISHED: Exit.OK,
+        State.FAILED: Exit.RUN_FAILED,
+        State.CANCELLED: Exit.CANCELLED,
+    }.get(State(state), Exit.NOT_FINISHED)
+
+
+def _heartbeat(store: ObjectStore, fold: Fold) -> wire.Heartbeat | None:
+    return wire.read(store, fold.run, fold.holder.number) if fold.holder else None
+
+
+def _flags(fold: Fold, silent_s: float) -> tuple[str, ...]:
+    flags = ["stopping"] if fold.stopping else []
+    if fold.state is State.RUNNING and silent_s > SILENT_S:
+        flags.append("unreachable")
+    return tuple(flags)
+
+
+def _why(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
+    """The state's reason, and what is safe: the answer to "what happened while I slept?"."""
+    if fold.state is State.FINISHED:
+        return f"all {fold.steps:,} steps are committed"
+    last = f"checkpoint {fold.good[-1][1]:,} is committed" if fold.good else "nothing is committed yet"
+    return f"{_reason(fold, beat, silent_s)}; {last}"
+
+
+def _reason(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
+    if fold.state is State.CANCELLED:
+        return "cancelled by the user"
+    if fold.state is State.QUEUED:
+        return f"session {fold.open[-1].number} has not begun yet"
+    if fold.state is State.RUNNING:
+        if silent_s > SILENT_S:
+            return f"no sign of life for {silent_s / 60:.0f} min"
+        return "asked to stop" if fold.stopping else (beat.phase if beat else "starting")
+    return f"session {fold.end.session}: {fold.end.why}" if fold.end else "no session was asked for yet"
+
+
+def _seconds(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC).timestamp()
+    except ValueError:
+        return 0.0

@@ -1,0 +1,67 @@
+"""The runs of a store: finding one by the beginning of its id, and listing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facegan import layout
+from facegan.errors import BadInputError, DamagedError
+from facegan.ledger import FINAL, Ledger, NoRunError
+from jobs.context import Context
+from jobs.ended import EndedRuns
+from jobs.run import RunView, view
+
+
+def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
+    """The run whose id this is, or the only one whose id begins so. Unless `checked`, it may be damaged.
+
+    Raises:
+        NoRunError: there is none.
+        BadInputError: several begin so; names them.
+    """
+    layout.check_run_id(prefix)
+    exact = context.ledger(prefix)
+    try:
+        exact.refresh()
+    except NoRunError:
+        pass
+    except DamagedError:
+        if checked:
+            raise
+        return exact
+    else:
+        return exact
+    begins = [name for name in context.store.folders(layout.RUNS) if name.startswith(prefix)]
+    if not begins:
+        raise NoRunError(f'there is no run "{prefix}" in {context.store.url}', hint="facegan-job ps lists the runs")
+    if len(begins) > 1:
+        raise BadInputError(f'"{prefix}" begins the id of {len(begins)} runs', hint=", ".join(begins[:8]))
+    return context.ledger(begins[0])
+
+
+def names(context: Context) -> list[str]:
+    """The ids of all runs in the store: one listing."""
+    return list(context.store.folders(layout.RUNS))
+
+
+def live(context: Context) -> list[RunView]:
+    """Every run that is not final, read afresh; those found final are remembered and left out from now on."""
+    ended = EndedRuns(context.settings.home, context.store.url)
+    known = ended.names()
+    now = context.writer.wall_s()
+    views = [_view(context, name, now) for name in names(context) if name not in known]
+    read = [found for found in views if found is not None]
+    ended.remember([found.to_json() for found in read if found.state in FINAL])
+    return sorted((found for found in read if found.state not in FINAL), key=lambda found: -found.at)
+
+
+def ended(context: Context, count: int | None) -> Sequence[dict[str, object]]:
+    """The runs that ended last, the newest first."""
+    return EndedRuns(context.settings.home, context.store.url).newest(count)
+
+
+def _view(context: Context, name: str, now: float) -> RunView | None:
+    try:
+        return view(context.ledger(name), now)
+    except NoRunError:  # a folder without a ledger: a create that was killed, or a removal
+        return None

@@ -1,0 +1,68 @@
+"""What the user has settled: flags, then the environment, then the project's file, then their own."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from facegan.errors import BadInputError
+from facegan.experiment import unknown
+from facegan.home import home
+
+PROJECT_FILE = "facegan.toml"
+USER_FILE = "config.toml"  # in FACEGAN_HOME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`store`: URL of the store. `backend`: where sessions run. `tracking`: URI of the MLflow server."""
+
+    home: Path
+    store: str
+    backend: str
+    tracking: str
+
+
+KEYS = tuple(f.name for f in fields(Settings) if f.name != "home")
+
+
+def load(
+    flags: Mapping[str, str | None] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
+) -> Settings:
+    """The settings in force here.
+
+    Raises:
+        BadInputError: a file that is not TOML, or has a key that is no setting.
+    """
+    at = home(environment)
+    found = {
+        "store": (at / "store").as_uri(),
+        "backend": "local",
+        "tracking": f"sqlite:///{(at / 'mlflow' / 'mlflow.db').as_posix()}",
+    }
+    found |= _read(at / USER_FILE)
+    found |= _read((folder or Path.cwd()) / PROJECT_FILE)
+    found |= {key: environment[name] for key in KEYS if (name := f"FACEGAN_{key.upper()}") in environment}
+    found |= {key: value for key, value in (flags or {}).items() if value is not None}
+    return Settings(home=at, **found)
+
+
+def _read(path: Path) -> dict[str, str]:
+    """One settings file; a file that is not there settles nothing."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInputError(f'"{path}" cannot be read as settings: {error}') from error
+    for key, value in values.items():
+        if key not in KEYS:
+            raise unknown(f'setting in "{path}"', key, KEYS)
+        if not isinstance(value, str):
+            raise BadInputError(f'{key} in "{path}" must be a text, not "{value}"')
+    return values
