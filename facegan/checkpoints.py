@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facegan import layout
-from facegan.errors import DamagedError, NotHolderError
+from facegan.errors import DamagedError, NotHolderError, UnreachableError
 from facegan.experiment import Json
 from facegan.ledger import Entry, Fold, Ledger, Wish
 from facegan.ledger.entry import digest
+from facegan.ledger.fold import from_json
 from facegan.storage.base import NotFoundError, ObjectStore
 
 
@@ -102,8 +103,13 @@ def commit(  # noqa: PLR0913 - what a checkpoint is made of
         UnreachableError: no answer; calling again with the same arguments is safe.
     """
     began = clock()
+    before = ledger.fold
+    if not before.holds(ledger.writer.holder) or before.tip is None:
+        raise not_holder(before)
+    if before.tip[1] == step:
+        return before  # an attempt whose answer was lost: its objects are named by now, and not to be touched
     folder = layout.checkpoint(ledger.run, step, session)
-    wanted = [point for point in points if ledger.fold.wants_metrics_of(point.step)]
+    wanted = [point for point in points if before.wants_metrics_of(point.step)]
     objects = {
         layout.STATE: state,
         layout.METRICS: encode_metrics(wanted),
@@ -176,14 +182,16 @@ def restored_wish(ledger: Ledger, restored: Restored, facts: Json) -> Wish:
 def _damaged_body(ledger: Ledger, damage: Damage) -> Json:
     body: Json = {"seq": damage.seq, "object": damage.object, "how": damage.how}
     if damage.object.endswith(layout.METRICS):
-        entry = ledger.entry(damage.seq)
-        body["metrics"] = [_parent_step(ledger, entry) + 1, entry.body["step"]]
+        body["metrics"] = _made_history(ledger, ledger.entry(damage.seq))
     return body
 
 
-def _parent_step(ledger: Ledger, entry: Entry) -> int:
-    parent = entry.body["parent"]
-    return 0 if parent < 0 else int(ledger.entry(parent).body["step"])
+def _made_history(ledger: Ledger, entry: Entry) -> Sequence[tuple[int, int]]:
+    """The ranges of steps whose metrics a checkpoint holds: those that history lacked when it was committed."""
+    before = from_json(ledger.entry(entry.seq - 1).fold)
+    first, last = (before.tip or (-1, 0))[1] + 1, int(entry.body["step"])
+    lacking = (*before.gaps, (before.reached + 1, last))
+    return [(max(first, a), min(last, b)) for a, b in lacking if max(first, a) <= min(last, b)]
 
 
 def read_whole(store: ObjectStore, entry: Entry) -> tuple[dict[str, bytes], list[Damage]]:
@@ -201,8 +209,8 @@ def read_whole(store: ObjectStore, entry: Entry) -> tuple[dict[str, bytes], list
 def read(store: ObjectStore, entry: Entry, name: str) -> bytes:
     """One object of a committed checkpoint, as it was committed.
 
-    Damage is a size or hash that is wrong on two downloads, or an object that is missing from a storage
-    that answers, as it just did for the entry. Anything else says nothing about the object.
+    Damage is a size or hash that is wrong on two downloads, or an object that is missing while its entry
+    can still be read. Anything else says nothing about the object.
 
     Raises:
         ObjectDamagedError: it is damaged.
@@ -216,12 +224,26 @@ def read(store: ObjectStore, entry: Entry, name: str) -> bytes:
             data = store.get(key)
         except NotFoundError:
             how = "is missing"
+            _require_answer(store, entry)
             continue
         if len(data) == said["size"] and digest(data) == said["sha256"]:
             return data
         sizes = f"has {len(data):,} bytes, not {said['size']:,}"
         how = sizes if len(data) != said["size"] else "has another SHA-256"
     raise ObjectDamagedError(Damage(seq=entry.seq, object=key, how=how))
+
+
+def _require_answer(store: ObjectStore, entry: Entry) -> None:
+    """Find the entry where it was read before: a storage that has lost it as well has lost more than an object.
+
+    Raises:
+        UnreachableError: it is not there.
+    """
+    key = layout.entry(entry.body["key"].split("/")[1], entry.seq)
+    try:
+        store.get(key)
+    except NotFoundError:
+        raise UnreachableError(f'{store.url} does not find "{key}" any more, which it had a moment ago') from None
 
 
 def prune(ledger: Ledger, keep: int) -> Sequence[int]:

@@ -243,7 +243,7 @@ def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:
     if value is None and type(None) in kinds:
         return None
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
-        value = float(value)
+        value = _as_float(value)
     if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
         raise BadInputError(f'{key} takes {_words(kinds)}, not "{value}"')
     if isinstance(value, float) and not math.isfinite(value):
@@ -257,6 +257,13 @@ def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:
     if "below" in limits and value >= limits["below"]:
         raise BadInputError(f'{key} must be less than {limits["below"]}, not "{value}"')
     return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _types(kind: type[Any]) -> dict[str, Any]:

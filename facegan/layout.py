@@ -77,8 +77,12 @@ def is_object_name(name: str) -> bool:
     return _OBJECT_NAME.fullmatch(name) is not None
 
 
+def sessions(run_id: str) -> str:
+    return f"{run(run_id)}sessions/"
+
+
 def session(run_id: str, number: int) -> str:
-    return f"{run(run_id)}sessions/{number}/"
+    return f"{sessions(run_id)}{number}/"
 
 
 def heartbeat(run_id: str, number: int) -> str:

@@ -20,6 +20,7 @@ from facegan import layout, process
 from facegan.committer import Wait
 from facegan.experiment import Experiment
 from facegan.home import home
+from facegan.noise import is_noise
 from facegan.output import Output
 from facegan.stopping import StopCause, StopSignal
 from facegan.storage import open_store
@@ -138,8 +139,10 @@ class Console:
         self._reader.join(timeout=1.0)
 
     def _copy(self, source: int) -> None:
-        while data := os.read(source, 65536):
-            self._write(data)
+        with os.fdopen(source, "rb") as lines:
+            for line in lines:
+                if not is_noise(line):
+                    self._write(line)
 
     def _write(self, data: bytes) -> None:
         self.output.write(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,15 +33,23 @@ class Heartbeat:
 
 
 def write(store: ObjectStore, run: str, number: int, beat: Heartbeat) -> None:
-    data = json.dumps(dataclasses.asdict(beat), separators=(",", ":")).encode()
+    fields = dataclasses.asdict(beat)
+    data = json.dumps({**fields, "check": _check(fields)}, separators=(",", ":")).encode()
     store.put(layout.heartbeat(run, number), data)
 
 
 def read(store: ObjectStore, run: str, number: int) -> Heartbeat | None:
-    """The session's newest heartbeat; `None` before the first, or when it is not readable as one."""
+    """The session's newest heartbeat; `None` before the first, or when it is not as it was written."""
     try:
         fields = json.loads(store.get(layout.heartbeat(run, number)))
+        if fields.pop("check") != _check(fields):
+            return None
         known = {f.name for f in dataclasses.fields(Heartbeat)}
         return Heartbeat(**{name: value for name, value in fields.items() if name in known})
-    except (NotFoundError, ValueError, TypeError, AttributeError):
+    except (NotFoundError, ValueError, TypeError, AttributeError, KeyError):
         return None  # a damaged heartbeat says nothing, and the next one heals it
+
+
+def _check(fields: Mapping[str, object]) -> str:
+    """A damaged head must not pass for one that a session has seen: it would keep everybody out."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

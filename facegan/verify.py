@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from facegan import layout
+from facegan import session as wire
 from facegan.checkpoints import ObjectDamagedError, decode_metrics, read
 from facegan.errors import DamagedError
 from facegan.ledger import Entry, Fold, IllegalEntryError, Ledger
 from facegan.ledger import fold as folding
 from facegan.ledger.entry import GENESIS, SCHEMA
+from facegan.session import Heartbeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,53 @@ def verify(ledger: Ledger) -> Verdict:
         UnreachableError: the storage did not answer, so nothing can be said.
     """
     verdict = Verdict()
+    seen = _seen(ledger)
     checked = _chain(ledger, verdict)
-    pruned = {seq for entry in checked if entry.kind == "pruned" for seq in entry.body["checkpoints"]}
+    named = {finding.object for finding in verdict.wrong}
+    verdict.wrong += [finding for finding in _forgotten(ledger, seen) if finding.object not in named]
+    pruned = _pruned(checked)
     known = {item["object"] for entry in checked if entry.kind == "restored" for item in entry.body["damaged"]}
     counted: Counter[int] = Counter()
     for entry in checked:
         if entry.kind == "checkpoint":
             counted.update(_objects(ledger, entry, verdict, pruned, known))
     _steps(checked, counted, verdict)
+    if verdict.wrong and checked:
+        gone = _let_go_of_since(ledger, checked)
+        verdict.wrong = [finding for finding in verdict.wrong if finding.object not in gone]
     return verdict
+
+
+def _seen(ledger: Ledger) -> dict[int, Heartbeat]:
+    """What each session remembers of the ledger; read before the ledger, which only grows."""
+    numbers = [int(name) for name in ledger.store.folders(layout.sessions(ledger.run)) if name.isdecimal()]
+    beats = {number: wire.read(ledger.store, ledger.run, number) for number in sorted(numbers)}
+    return {number: beat for number, beat in beats.items() if beat is not None and beat.seq >= 0}
+
+
+def _forgotten(ledger: Ledger, seen: Mapping[int, Heartbeat]) -> Iterator[Finding]:
+    """Entries that a session has seen and that are gone, or others: a chain cut short looks as good as any."""
+    for number, beat in seen.items():
+        try:
+            if ledger.digest_of(beat.seq) == beat.digest:
+                continue
+            how = f"is another than session {number} has seen"
+        except DamagedError:
+            how = f"is missing, although session {number} has seen it"
+        yield Finding(object=layout.entry(ledger.run, beat.seq), how=how)
+
+
+def _let_go_of_since(ledger: Ledger, checked: list[Entry]) -> set[str]:
+    """States that a session has pruned while they were being read: not damage."""
+    try:
+        pruned = _pruned(ledger.entries(after=checked[-1].seq))
+    except DamagedError:
+        return set()
+    return {entry.body["key"] + layout.STATE for entry in checked if entry.seq in pruned}
+
+
+def _pruned(entries: Iterable[Entry]) -> set[int]:
+    return {seq for entry in entries if entry.kind == "pruned" for seq in entry.body["checkpoints"]}
 
 
 def _chain(ledger: Ledger, verdict: Verdict) -> list[Entry]:

@@ -100,7 +100,7 @@ class _Session:
     def run(self) -> SessionExit:
         """From the lease to the report; every way a session can end comes through here."""
         self._phase("starting")
-        self.pulse.beat()
+        self._beat()
         rest = self.here.repeat(self._beat, self.experiment.session.heartbeat_s)
         try:
             cause = self._train()
@@ -263,7 +263,6 @@ class _Session:
             return SessionExit.NOT_HOLDER
         here.say(f"session {self.number} {cause.outcome}: {cause.why}")
         self._phase("ended")
-        self.pulse.beat()
 
         def decide(fold: Fold) -> Wish | None:
             if not fold.holds(here.holder):
@@ -277,6 +276,10 @@ class _Session:
             }
             return Wish(kind="report", body=body)
 
+        try:
+            self.pulse.beat()
+        except FaceganError as error:
+            tell(here.say, error)  # a report is worth more than a last sign of life
         try:
             self.ledger.append(decide)
         except FaceganError as error:
@@ -293,7 +296,11 @@ class _Session:
         if progress.phase == "training" and self.here.clock() - progress.moved_at > stall_s:
             cause = failed(f"no step was done for {stall_s:g} s after step {progress.step:,}")
             self.here.abandon(self._report(cause))
-        self.pulse.beat()
+        try:
+            self.pulse.beat()
+        except Exception as error:  # noqa: BLE001 - the last line of a thread: the training must hear of it
+            why = error.message if isinstance(error, FaceganError) else f"{type(error).__name__}: {error}"
+            self.here.stop.give(failed(why))
 
     def _phase(self, phase: str, *, step: int | None = None, device: str | None = None) -> None:
         now = self.pulse.progress

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from facegan import layout
 from facegan.home import VARIABLE
+from facegan.noise import is_noise
 from jobs.context import Context
 
 
@@ -17,15 +18,21 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "facegan", *arguments]
 
 
-def run(context: Context, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end. Its data goes to our standard output, unless `quiet`: then nowhere."""
+def run(context: Context, *arguments: str, quiet: bool = False) -> int:
+    """Run it to its end; its exit code. Its data goes to our standard output, unless `quiet`: then nowhere."""
     sys.stdout.flush()
-    return subprocess.run(  # noqa: S603 - our own interpreter and program
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
         command(*arguments),
         env=environment(context),
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if quiet else None,
-        check=False,
-    )
+        stderr=subprocess.PIPE,
+    ) as child:
+        for line in child.stderr or ():
+            if not is_noise(line):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+    return child.returncode
 
 
 def start(context: Context, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -61,4 +68,4 @@ def sync(context: Context, runs: Sequence[str], *, json: bool = False, quiet: bo
         sys.stderr.write("hint: pip install 'facegan-job[track]'\n")
         return 1
     arguments = [*sync_arguments(context, runs), *(["--json"] if json else [])]
-    return run(context, *arguments, quiet=quiet).returncode
+    return run(context, *arguments, quiet=quiet)

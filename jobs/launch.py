@@ -98,7 +98,7 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
     lease.require_whole(ledger)
     if steps is not None:
         _extend(ledger, steps)
-    fold = ledger.refresh()
+    fold = _until_stopped(context, ledger, say)
     if fold.state is State.CANCELLED:
         raise JobError(f'run "{ledger.run}" is cancelled, which is final', hint="facegan-job submit starts a new run")
     if fold.state is State.FINISHED:
@@ -123,7 +123,10 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
         fold = bury(context, ledger)
         for session in fold.open:
             if session.backend == where.backend.name and session.by is None:
-                return _launch(context, ledger, where, session.number)
+                if not (by_user and fold.stop):
+                    return _launch(context, ledger, where, session.number)
+                _give_up(context, ledger, where, session)
+                continue
             if _life(context, session) is Life.ALIVE:
                 say(f"session {session.number} is alive on {session.backend}")
                 return fold
@@ -131,6 +134,26 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
                 f"session {session.number} does not answer, which does not mean that it is gone: the new one watches it"
             )
         return _launch(context, ledger, where, _intend(ledger, where, by_user=by_user))
+
+
+def _until_stopped(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
+    """When a session is alive and has been asked to stop, wait for its last checkpoint."""
+    fold = bury(context, ledger)
+    if fold.stopping:
+        say("a session is on its way to stop; waiting for it")
+    while fold.stopping and any(_life(context, session) is Life.ALIVE for session in fold.open):
+        context.sleep(1.0)
+        fold = bury(context, ledger)
+    return fold
+
+
+def _give_up(context: Context, ledger: Ledger, where: Place, session: OpenSession) -> None:
+    """End a number that the stop keeps from beginning: the user's word ends the stop with the next number.
+
+    One that is on its way is left alone: it sees the stop and reports, or sees the new intent and begins.
+    """
+    if where.backend.look_up(order(context, ledger.run, session.number, where.gpu)) is None:
+        _append_lost(ledger, session, "the run was stopped before it began")
 
 
 def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> int:

@@ -70,7 +70,7 @@ def _load(named: str) -> Experiment:
         return catalog.find(named).experiment
     path = Path(named)
     try:
-        tree = tomllib.loads(path.read_text())
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInputError(f'experiment file "{named}" cannot be read: {error.strerror}') from error
     except ValueError as error:

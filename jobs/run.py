@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from facegan import session as wire
 from facegan.experiment import Json
-from facegan.ledger import Fold, Ledger, State
+from facegan.ledger import FINAL, Fold, Ledger, State
 from facegan.storage.base import ObjectStore
 from jobs.errors import Exit
 
@@ -31,6 +31,11 @@ class RunView:
     losses: Mapping[str, float] = field(default_factory=dict)
     at: float
     why: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be appended to it any more but by `resume --steps`: final, and no session open."""
+        return self.state in FINAL and not self.backend
 
     def to_json(self) -> Json:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -61,6 +66,28 @@ def view(ledger: Ledger, now: float) -> RunView:
         losses=beat.losses if beat else {},
         at=at,
         why=_why(fold, beat, silent_s),
+    )
+
+
+DAMAGED = "damaged"  # where a state stands: of a run whose ledger cannot be read
+
+
+def damaged(run: str, why: str, now: float) -> RunView:
+    """What can be said of such a run."""
+    return RunView(
+        run=run,
+        experiment="",
+        state=DAMAGED,
+        flags=(),
+        step=0,
+        steps=0,
+        checkpoint=0,
+        sessions=0,
+        backend="",
+        device="",
+        rate=0.0,
+        at=now,
+        why=why,
     )
 
 

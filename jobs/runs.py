@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from facegan import layout
 from facegan.errors import BadInputError, DamagedError
-from facegan.ledger import FINAL, Ledger, NoRunError
+from facegan.ledger import Ledger, NoRunError
 from jobs.context import Context
 from jobs.ended import EndedRuns
-from jobs.run import RunView, view
+from jobs.run import RunView, damaged, view
 
 
 def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
@@ -39,20 +39,27 @@ def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
     return context.ledger(begins[0])
 
 
+def look(context: Context, run: str) -> RunView:
+    """How one run is now."""
+    return view(context.ledger(run), context.writer.wall_s())
+
+
 def names(context: Context) -> list[str]:
     """The ids of all runs in the store: one listing."""
     return list(context.store.folders(layout.RUNS))
 
 
 def live(context: Context) -> list[RunView]:
-    """Every run that is not final, read afresh; those found final are remembered and left out from now on."""
+    """Every run that is not over, read afresh; those found over are remembered and left out from now on."""
     ended = EndedRuns(context.settings.home, context.store.url)
-    known = ended.names()
+    there, known = names(context), ended.names()
+    for removed in known.difference(there):
+        ended.forget(removed)
     now = context.writer.wall_s()
-    views = [_view(context, name, now) for name in names(context) if name not in known]
+    views = [_view(context, name, now) for name in there if name not in known]
     read = [found for found in views if found is not None]
-    ended.remember([found.to_json() for found in read if found.state in FINAL])
-    return sorted((found for found in read if found.state not in FINAL), key=lambda found: -found.at)
+    ended.remember([found.to_json() for found in read if found.over])
+    return sorted((found for found in read if not found.over), key=lambda found: -found.at)
 
 
 def ended(context: Context, count: int | None) -> Sequence[dict[str, object]]:
@@ -63,5 +70,7 @@ def ended(context: Context, count: int | None) -> Sequence[dict[str, object]]:
 def _view(context: Context, name: str, now: float) -> RunView | None:
     try:
         return view(context.ledger(name), now)
-    except NoRunError:  # a folder without a ledger: a create that was killed, or a removal
+    except NoRunError:  # a folder without a ledger: a create that was killed
         return None
+    except DamagedError as error:  # one that cannot be read hides no other
+        return damaged(name, error.message, now)

@@ -55,7 +55,7 @@ def load(
 def _read(path: Path) -> dict[str, str]:
     """One settings file; a file that is not there settles nothing."""
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

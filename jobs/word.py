@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facegan import layout
+from facegan.errors import DamagedError
 from facegan.ledger import FINAL, Fold, Ledger, Wish
 from jobs import launch
 from jobs.context import Context
@@ -32,21 +33,29 @@ def cancel(context: Context, ledger: Ledger) -> Fold:
 def remove(context: Context, ledger: Ledger) -> int:
     """Delete the run and all it committed; the number of objects.
 
-    The crash argument: the ledger goes last, and its first entry last of all, so that a removal that was
-    killed leaves a run that can be seen and removed again; and no session can begin on what is left,
-    because a run whose checkpoints are gone refuses to start again from step 0.
+    The crash argument: the ledger goes last, from its second entry on; its first and its newest go at the
+    very end. What a killed removal leaves is thus either the whole ledger, without which nothing begins at
+    step 0 that ever had a checkpoint, or one with a gap, on which no session begins and no entry follows. It
+    is seen as damaged, and can be removed again.
 
     Raises:
         JobError: a session is open.
     """
-    fold = launch.bury(context, ledger)
+    _require_closed(context, ledger)
+    keys = list(context.store.list(layout.run(ledger.run)))
+    entries = [key for key in keys if key.startswith(layout.ledger(ledger.run))]
+    rest = [key for key in keys if not key.startswith(layout.ledger(ledger.run))]
+    for key in [*rest, *entries[1:-1], *entries[:1], *entries[1:][-1:]]:
+        context.store.delete(key)
+    return len(keys)
+
+
+def _require_closed(context: Context, ledger: Ledger) -> None:
+    try:
+        fold = launch.bury(context, ledger)
+    except DamagedError:
+        return  # what a killed removal leaves, or a run beyond help: no session can begin on it
     if fold.open:
         raise JobError(
             f'run "{ledger.run}" has an open session, {fold.open[-1].number}', hint=f"facegan-job cancel {ledger.run}"
         )
-    keys = list(context.store.list(layout.run(ledger.run)))
-    entries = [key for key in keys if key.startswith(layout.ledger(ledger.run))]
-    rest = [key for key in keys if not key.startswith(layout.ledger(ledger.run))]
-    for key in [*rest, *reversed(entries)]:
-        context.store.delete(key)
-    return len(keys)

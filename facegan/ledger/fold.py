@@ -251,7 +251,7 @@ def _restored(fold: Fold, fact: Fact) -> Fold:
         tip = next((point for point in good if point[0] == seq), (-1, -1))
         if tip[1] != fact.body["step"]:
             raise fact.refuse(f"there is no good checkpoint at entry {seq} for step {fact.body['step']}")
-    lost = [tuple(item["metrics"]) for item in fact.body["damaged"] if item.get("metrics")]
+    lost = {(int(first), int(last)) for item in fact.body["damaged"] for first, last in item.get("metrics", ())}
     gaps = tuple(sorted({*fold.gaps, *lost}))
     return dataclasses.replace(fold, good=good, tip=tip, gaps=gaps, determinism=fact.body["determinism"])
 

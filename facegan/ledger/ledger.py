@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from facegan import layout
-from facegan.errors import BadInputError, DamagedError, FaceganError
+from facegan.errors import BadInputError, DamagedError, FaceganError, SessionExit
 from facegan.experiment import Experiment, Json, from_json
 from facegan.ledger import fold as folding
 from facegan.ledger.entry import GENESIS, SCHEMA, Entry, decode, digest, encode
@@ -30,6 +30,8 @@ from facegan.storage.base import NotFoundError, ObjectStore
 
 class NoRunError(FaceganError):
     """There is no run of that id in the store."""
+
+    exit_code = SessionExit.BAD_INPUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,13 @@ class Ledger:
         return (self.entry(seq) for seq in range(after + 1, self._seq + 1))
 
     def created(self) -> Experiment:
-        """The experiment as it was resolved when the run was created, with its present length."""
+        """The experiment as it was resolved when the run was created.
+
+        Raises:
+            NoRunError: there is no such run.
+        """
+        if self._fold is None:
+            self.refresh()
         return from_json(self.entry(0).body["experiment"])
 
     def create(self, body: Json) -> bool:

@@ -23,7 +23,7 @@ def prepare(
     """Fetch a data set, check it, and keep it on this machine."""
     find(name)
     arguments = ["data", "prepare", name, *(["--from", str(source.absolute())] if source else [])]
-    return heavy.run(contexts.real(settings.load()), *arguments).returncode
+    return heavy.run(contexts.real(settings.load()), *arguments)
 
 
 @app.command(name="list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -15,11 +16,11 @@ def init(store: options.Store = None, backend: options.Backend = None) -> None:
     chosen = settings.load({"store": store, "backend": backend})
     path = Path.cwd() / settings.PROJECT_FILE
     lines = ["# Settings of facegan-job for this folder. Flags and FACEGAN_… variables come before them.\n"]
-    lines += [f'{key} = "{getattr(chosen, key)}"\n' for key in settings.KEYS]
+    lines += [f"{key} = {json.dumps(getattr(chosen, key), ensure_ascii=False)}\n" for key in settings.KEYS]
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         raise BadInputError(f'"{path}" is there already', hint="edit it; facegan-job doctor checks it") from None
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(lines)
     output.say(f"wrote {path}\nhint: facegan-job doctor")

@@ -33,7 +33,7 @@ def pull(
     generator: str | None = None
     if ledger.fold.good and heavy.has("tensorflow"):
         url = layout.run_url(context.store.url, ledger.run)
-        if heavy.run(context, "export", url, str(into), quiet=True).returncode == 0:
+        if heavy.run(context, "export", url, str(into), quiet=True) == 0:
             generator = str(into / "generator.keras")
     if json:
         output.as_json(

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from facegan.errors import DamagedError
+from facegan.ledger import Ledger
 from jobs import context as contexts
 from jobs import runs, settings, word
 from jobs.cli import options, output
@@ -19,13 +21,16 @@ def rm(
 ) -> None:
     """Delete a run and everything it committed from the store. Its MLflow run stays."""
     context = contexts.real(settings.load({"store": store}))
-    ledger = runs.find(context, run)
+    ledger = runs.find(context, run, checked=False)
     if not yes:
-        typer.confirm(
-            f"delete run {ledger.run} ({ledger.fold.state}, step {ledger.fold.reached:,}) for ever?",
-            abort=True,
-            err=True,
-        )
+        typer.confirm(f"delete run {ledger.run} ({_how_far(ledger)}) for ever?", abort=True, err=True)
     count = word.remove(context, ledger)
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
     output.say(f"run {ledger.run} is deleted: {count:,} objects")
+
+
+def _how_far(ledger: Ledger) -> str:
+    try:
+        return f"{ledger.fold.state}, step {ledger.fold.reached:,}"
+    except DamagedError:
+        return "damaged"

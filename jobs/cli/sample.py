@@ -28,4 +28,4 @@ def sample(
         raise JobError(f'run "{ledger.run}" has committed no checkpoint yet', hint=f"facegan-job status {ledger.run}")
     url = layout.run_url(context.store.url, ledger.run)
     into = str((folder or Path.cwd()).absolute())
-    return heavy.run(context, "sample", url, into, "--count", str(count), "--seed", str(seed)).returncode
+    return heavy.run(context, "sample", url, into, "--count", str(count), "--seed", str(seed))

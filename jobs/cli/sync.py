@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from facegan.ledger import FINAL
 from jobs import context as contexts
 from jobs import heavy, runs, settings
 from jobs.cli import options, output
 from jobs.context import Context
 from jobs.ended import EndedRuns
+from jobs.run import DAMAGED
 
 AT_ONCE = 100  # runs a process is given: the import of MLflow is what costs
 
@@ -32,15 +32,15 @@ def sync(
     code = 0
     for begin in range(0, len(wanted), AT_ONCE):
         some = wanted[begin : begin + AT_ONCE]
-        final = [name for name in some if context.ledger(name).refresh().state in FINAL]  # before, not after
+        over = [view.run for name in some if (view := runs.look(context, name)).over]  # before, not after
         failed = heavy.sync(context, some, json=json, quiet=False)
         if not failed:
-            EndedRuns(context.settings.home, context.store.url).synced(context.settings.tracking, final)
+            EndedRuns(context.settings.home, context.store.url).synced(context.settings.tracking, over)
         code = code or failed
     return code
 
 
 def with_news(context: Context) -> list[str]:
     """The runs that go on, and the final ones that MLflow is not known to have whole."""
-    living = [view.run for view in runs.live(context)]
+    living = [view.run for view in runs.live(context) if view.state != DAMAGED]
     return living + EndedRuns(context.settings.home, context.store.url).unsynced(context.settings.tracking)

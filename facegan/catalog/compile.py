@@ -1,0 +1,31 @@
+"""How a training step is compiled: settled by a table before a run is created, never measured at start.
+
+The two choices draw different random numbers, so the choice is part of the run for ever.
+"""
+
+from __future__ import annotations
+
+from facegan.experiment import unknown
+
+LAYERS = {"dcgan-28": "convolution", "cogan-dense": "dense"}
+"""What each model family spends its time on."""
+
+CPU = {
+    # XLA's CPU convolutions are an order of magnitude slower than TensorFlow's (oneDNN).
+    "convolution": "graph",
+    # XLA fuses Adam's many small passes over large matrices: 13 ms a step for 21.
+    "dense": "jit",
+}
+
+
+def choose(family: str, device: str) -> str:
+    """`graph` or `jit` for a model family on a device (`cpu` or `gpu`).
+
+    On GPUs it is `jit` for all: expected to be faster there and not measured yet.
+
+    Raises:
+        BadInputError: there is no such family.
+    """
+    if family not in LAYERS:
+        raise unknown("model family", family, LAYERS)
+    return CPU[LAYERS[family]] if device == "cpu" else "jit"

@@ -1,0 +1,82 @@
+"""Everything that must come back: the variables, in a fixed order under stable names.
+
+A serialised state is one safetensors file: every variable of the networks and optimisers, the
+classifier's weights where a metric has one, and `step`, int64 `()`. Equal states are equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from facegan.errors import DamagedError
+
+STEP = "step"
+
+
+class State:
+    """The variables of a training, with one host buffer for each, allocated once.
+
+    `variables` maps names to Keras variables. A snapshot fills the buffers and is serialised later,
+    perhaps on another thread; the next snapshot fills the same buffers.
+    """
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = dict(variables)
+        self._buffers: dict[str, NDArray[Any]] = {
+            name: np.empty(tuple(variable.shape), np.dtype(variable.dtype))
+            for name, variable in self._variables.items()
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Every variable's name, in order; without `step`."""
+        return list(self._variables)
+
+    def snapshot(self, step: int) -> Callable[[], bytes]:
+        """Copy every variable to the host; what is returned serialises the copies."""
+        for name, variable in self._variables.items():
+            # The buffer of the tensor itself: `numpy()` would copy into memory that has to be found first.
+            np.copyto(self._buffers[name], np.asarray(memoryview(variable.value.value())))
+
+        def serialise() -> bytes:
+            return safetensors.numpy.save({STEP: np.asarray(step, np.int64), **self._buffers})
+
+        return serialise
+
+    def restore(self, state: bytes) -> int:
+        """Set every variable from a serialised state; returns its step.
+
+        Everything is checked before the first variable is touched.
+
+        Raises:
+            DamagedError: a name, shape or dtype is not this training's.
+        """
+        try:
+            arrays = safetensors.numpy.load(state)
+        except (safetensors.SafetensorError, KeyError, ValueError) as error:
+            raise DamagedError(f"the state cannot be read: {error}") from error
+        step = arrays.pop(STEP, None)
+        if step is None or step.dtype != np.int64 or step.shape != () or step < 0:
+            raise DamagedError(f'the state has no "{STEP}" that is a count')
+        self._match(arrays)
+        for name, variable in self._variables.items():
+            variable.assign(arrays[name])
+        return int(step)
+
+    def _match(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse arrays that are not exactly this training's variables."""
+        for name in sorted(arrays.keys() ^ self._variables.keys()):
+            lacks = "lacks" if name in self._variables else "has an unknown"
+            raise DamagedError(f'the state {lacks} "{name}": it is of other networks')
+        for name, buffer in self._buffers.items():
+            array = arrays[name]
+            if array.shape != buffer.shape or array.dtype != buffer.dtype:
+                raise DamagedError(
+                    f'"{name}" is {array.dtype}{list(array.shape)} in the state, not {buffer.dtype}{list(buffer.shape)}'
+                )
