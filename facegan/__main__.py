@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from facegan.errors import BadInputError, FaceganError, SessionExit
@@ -30,19 +31,26 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _command(arguments)(arguments[1:])
     except FaceganError as error:
-        sys.stderr.write(f"error: {error.message}\n")
-        if error.hint:
-            sys.stderr.write(f"hint: {error.hint}\n")
+        _tell(error.message, error.hint)
         return error.exit_code
     except ModuleNotFoundError as error:
-        if error.name and error.name in EXTRAS:
-            sys.stderr.write(f'error: "{error.name}" is not installed here\n')
-            sys.stderr.write(f"hint: pip install 'facegan-job[{EXTRAS[error.name]}]'\n")
-            return SessionExit.FAILED
-        raise
+        if error.name not in EXTRAS:
+            raise
+        _tell(f'"{error.name}" is not installed here', f"pip install 'facegan-job[{EXTRAS[error.name]}]'")
+    except Exception as error:  # noqa: BLE001 - the last line: nobody is shown a traceback they did not ask for
+        if os.environ.get("FACEGAN_DEBUG"):
+            traceback.print_exc()
+        _tell(f"{type(error).__name__}: {error}", "this is a defect; FACEGAN_DEBUG=1 shows where")
+    return SessionExit.FAILED
 
 
-EXTRAS = MappingProxyType(
+def _tell(message: str, hint: str | None) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
+
+
+EXTRAS: Mapping[str | None, str] = MappingProxyType(
     {
         "tensorflow": "train",
         "keras": "train",

@@ -15,7 +15,8 @@ from jobs.context import Context
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "facegan", *arguments]
+    # -P: a file in the folder one happens to be in, `random.py` say, is not imported instead of the real one
+    return [sys.executable, "-P", "-m", "facegan", *arguments]
 
 
 def run(context: Context, *arguments: str, quiet: bool = False) -> int:

@@ -15,6 +15,7 @@ from facegan import process
 from facegan.experiment import Json
 from facegan.home import VARIABLE
 from facegan.process import Life
+from jobs import heavy
 from jobs.backends.base import Backend, Capabilities, Order
 from jobs.errors import JobError
 from jobs.settings import Settings
@@ -56,8 +57,8 @@ class LocalBackend(Backend):
             yield
 
     def command(self, order: Order) -> Json:
-        arguments = ["-m", "facegan", "run", order.run_url, "--session", str(order.number)]
-        return {"arguments": [sys.executable, *arguments], "environment": self._environment(order)}
+        arguments = heavy.command("run", order.run_url, "--session", str(order.number))
+        return {"arguments": arguments, "environment": self._environment(order)}
 
     def submit(self, order: Order) -> Json:
         """Start the process, unless it is there.

@@ -60,7 +60,7 @@ def _serve(context: Context, port: int) -> subprocess.Popen[bytes]:
     artifacts = (context.settings.home / "mlflow" / "artifacts").as_uri()
     arguments = ["--backend-store-uri", uri, "--default-artifact-root", artifacts]
     return subprocess.Popen(  # noqa: S603 - our own interpreter, arguments made above
-        [sys.executable, "-m", "mlflow", "ui", *arguments, "--host", HOST, "--port", str(port), "--workers", "1"],
+        [sys.executable, "-P", "-m", "mlflow", "ui", *arguments, "--host", HOST, "--port", str(port), "--workers", "1"],
         env={**heavy.environment(context), "MLFLOW_DISABLE_TELEMETRY": "true"},
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
