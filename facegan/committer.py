@@ -119,7 +119,7 @@ class Committer:
                 checkpoints.prune(place.ledger, place.policy.keep)
             except UnreachableError as error:
                 if self.committed == step:
-                    return  # committed; what could not be pruned now is pruned after the next
+                    return  # committed; a state that could not be deleted stays, and is named by nobody
                 pause_s = PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
                 if self.deadline is not None and place.clock() + pause_s > self.deadline:
                     raise

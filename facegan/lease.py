@@ -75,7 +75,7 @@ def take(ledger: Ledger, claim: Claim) -> int:
         try:
             seen = ledger.seq
             if number is None:
-                number = _ask(ledger, before=fold)
+                number = _ask(ledger, claim, before=fold)
             _lease(ledger, claim, number, watched, seen)
         except _ContenderError:
             continue
@@ -150,7 +150,7 @@ def require_whole(ledger: Ledger) -> None:
         )
 
 
-def _ask(ledger: Ledger, before: Fold) -> int:
+def _ask(ledger: Ledger, claim: Claim, before: Fold) -> int:
     """Append this process' own intent, if nobody began or asked to begin since `before`; its number.
 
     Numbers that waited already then have had the time of the watch to begin: one whose process was killed
@@ -168,7 +168,7 @@ def _ask(ledger: Ledger, before: Fold) -> int:
         if fold.stop or fold.cancel or fold.finished:
             raise _ContenderError
         asked[0] = fold.newest + 1
-        return Wish(kind="intent", body={"session": asked[0], "backend": "hand"})
+        return Wish(kind="intent", body={"session": asked[0], "backend": "hand", "machine": claim.machine})
 
     ledger.append(decide)
     return asked[0]

@@ -155,7 +155,7 @@ def _objects(ledger: Ledger, entry: Entry, verdict: Verdict, pruned: set[int], k
             (verdict.known if key in known else verdict.wrong).append(found)
             continue
         verdict.size += len(data)
-        if name == layout.METRICS:
+        if name == layout.METRICS and key not in known:  # healed since, but its steps were trained again
             yield from (point.step for point in decode_metrics(data))
 
 

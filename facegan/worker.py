@@ -122,12 +122,18 @@ class _Session:
 
     def _train(self) -> StopCause:
         trainer, committer = self._restore()
+        while True:
+            cause = self._finish(trainer, committer, self._train_until_told(trainer, committer))
+            if cause is not FINISHED or trainer.step >= self.ledger.refresh().steps:
+                return cause  # else the run was made longer while its last step was being committed
+
+    def _train_until_told(self, trainer: Trainer, committer: Committer) -> StopCause:
         while (cause := self._cause(trainer)) is None:
             self._advance(trainer)
             more = self.here.stop.cause is None and trainer.step < self.ledger.fold.steps
             if more and committer.is_due(trainer.step):
                 self._commit(trainer, committer)
-        return self._finish(trainer, committer, cause)
+        return cause
 
     def _restore(self) -> tuple[Trainer, Committer]:
         """Build the trainer, and take up the newest checkpoint that is whole."""

@@ -39,7 +39,10 @@ FINAL = frozenset({State.FINISHED, State.CANCELLED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
-    """A session number that has not ended: asked for, and leased once `by` is set."""
+    """A session number that has not ended: asked for, and leased once `by` is set.
+
+    `ref` is the backend's, `machine` the process itself, said by its lease or its own intent.
+    """
 
     number: int
     backend: str
@@ -198,7 +201,7 @@ def _intent(fold: Fold, fact: Fact) -> Fold:
         raise fact.refuse("a stop holds until the user resumes the run")
     if number != fold.newest + 1:
         raise fact.refuse(f"session {number} does not follow session {fold.newest}")
-    asked = OpenSession(number=number, backend=fact.body["backend"])
+    asked = OpenSession(number=number, backend=fact.body["backend"], machine=fact.body.get("machine"))
     return dataclasses.replace(fold, newest=number, open=(*fold.open, asked), stop=False)
 
 

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
-from facegan.errors import FaceganError
+from facegan.errors import BadInputError, FaceganError
 
 
 class NotFoundError(FaceganError):
@@ -20,8 +20,21 @@ class RefusedError(FaceganError):
     """The storage answered, and will not do it: no right, no such bucket, no conditional write."""
 
 
+def checked(key: str) -> str:
+    """The key itself, when it can be one. Every store checks every key, so that all refuse the same.
+
+    Raises:
+        BadInputError: it is empty or absolute, or a part of it is empty, `.` or `..`.
+    """
+    if any(part in {"", ".", ".."} for part in key.split("/")):
+        raise BadInputError(f'"{key}" cannot be the key of an object')
+    return key
+
+
 class ObjectStore(Protocol):
-    """Objects by key. Keys are `/`-separated texts without empty, `.` or `..` parts.
+    """Objects by key. Keys are `/`-separated texts without empty, `.` or `..` parts; `checked` says so.
+
+    No key may be a folder of another: a store of files cannot hold both `a` and `a/b`.
 
     Every verb blocks until the storage has answered, and raises `UnreachableError` when it did not, in
     which case the effect may or may not have happened. An object is visible whole or not at all, and

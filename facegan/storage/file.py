@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from facegan.errors import BadInputError, UnreachableError
-from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
+from facegan.storage.base import NotFoundError, ObjectStore, RefusedError, checked
 
 INCOMING = ".incoming"
 _PLAIN = "!$&'()+,;=@[]{}^~ -._"
@@ -36,6 +36,7 @@ class FileStore(ObjectStore):
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = root.as_uri()
+        self._was_there = False
 
     @classmethod
     def open(cls, url: str) -> FileStore:
@@ -50,10 +51,12 @@ class FileStore(ObjectStore):
     def get(self, key: str) -> bytes:
         with _errors_of(self.url, key):
             try:
-                return self._path(key).read_bytes()
+                data = self._path(key).read_bytes()
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 self._answers()
                 raise NotFoundError(f'no object "{key}" in {self.url}') from None
+        self._was_there = True
+        return data
 
     def put(self, key: str, data: bytes) -> None:
         with _errors_of(self.url, key), self._incoming(data) as written:
@@ -62,12 +65,14 @@ class FileStore(ObjectStore):
     def put_new(self, key: str, data: bytes) -> bool:
         with _errors_of(self.url, key):
             final = self._path(key)
-            if final.exists():  # saves writing what is bound to lose; the link below is what decides
+            if final.is_file():  # saves writing what is bound to lose; the link below is what decides
                 return False
             with self._incoming(data) as written:
                 try:
                     _name(written, final, _link_new)
                 except FileExistsError:
+                    if final.is_dir():
+                        raise
                     return False
         return True
 
@@ -86,6 +91,8 @@ class FileStore(ObjectStore):
     def delete(self, key: str) -> None:
         with _errors_of(self.url, key):
             final = self._path(key)
+            if final.is_dir():
+                return
             try:
                 final.unlink()
             except (FileNotFoundError, NotADirectoryError):
@@ -100,23 +107,24 @@ class FileStore(ObjectStore):
                     break
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if any(part in {"", ".", ".."} for part in parts):
-            raise BadInputError(f'"{key}" cannot be the key of an object')
-        return self.root.joinpath(*(_encoded(part) for part in parts))
+        return self.root.joinpath(*(_encoded(part) for part in checked(key).split("/")))
 
     def _answers(self) -> None:
         """Tell "no such object" from "the disk is not there": a missing root says nothing.
 
-        A store nobody has written to yet has no root either; its parent is there to say so.
+        A store nobody has written to yet has no root either; its parent is there to say so. But a root
+        that was there and is no more was not deleted by anybody here: stores only ever grow one.
         """
-        if not self.root.exists() and not self.root.parent.exists():
-            raise UnreachableError(f'the folder "{self.root.parent}" of {self.url} is not there')
+        if self.root.is_dir():
+            self._was_there = True
+        elif self._was_there or not self.root.parent.is_dir():
+            raise UnreachableError(f'the folder "{self.root}" of {self.url} is not there')
 
     def _scan(self, folder: str) -> Sequence[os.DirEntry[str]]:
         path = self.root.joinpath(*(_encoded(part) for part in folder.split("/") if part))
         try:
             with os.scandir(path) as found:
+                self._was_there = True
                 return [item for item in found if item.name != INCOMING]
         except (FileNotFoundError, NotADirectoryError):
             self._answers()
@@ -133,8 +141,11 @@ class FileStore(ObjectStore):
     @contextlib.contextmanager
     def _incoming(self, data: bytes) -> Iterator[Path]:
         """The bytes in a durable file of their own, gone again unless it was renamed."""
+        if self._was_there:
+            self._answers()
         folder = self.root / INCOMING
         _make_folder(folder)
+        self._was_there = True
         written = folder / uuid.uuid4().hex
         try:
             with written.open("xb") as file:
@@ -186,6 +197,8 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     try:
         folder.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
     except FileNotFoundError:  # the folder above was removed as empty meanwhile
         _make_folder(folder)
         return
@@ -207,9 +220,13 @@ def _errors_of(url: str, key: str) -> Iterator[None]:
     """Say what the operating system said, in the port's words."""
     try:
         yield
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise RefusedError(f'"{key}" in {url} and another object cannot both be: one would be a folder') from error
     except PermissionError as error:
         raise RefusedError(f'no right to use "{key}" in {url}: {error.strerror}') from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadInputError(f'the key "{key}" is too long for a file of {url}') from error
         if error.errno in _FULL:
             raise UnreachableError(
                 f"the disk of {url} is full", hint="free some space; nothing that was committed is lost"

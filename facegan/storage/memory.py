@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from facegan.storage.base import NotFoundError, ObjectStore
+from facegan.storage.base import NotFoundError, ObjectStore, checked
 
 
 class MemoryStore(ObjectStore):
@@ -13,8 +13,7 @@ class MemoryStore(ObjectStore):
 
     def __init__(self, url: str = "memory://") -> None:
         self.url = url
-        self.objects = _SHARED.setdefault(url, {}) if url != "memory://" else {}
-        self._lock = threading.Lock()
+        self.objects, self._lock = _SHARED.setdefault(url, _new()) if url != "memory://" else _new()
 
     @classmethod
     def open(cls, url: str) -> MemoryStore:
@@ -22,18 +21,20 @@ class MemoryStore(ObjectStore):
 
     def get(self, key: str) -> bytes:
         with self._lock:
-            if key not in self.objects:
+            if checked(key) not in self.objects:
                 raise NotFoundError(f'no object "{key}" in {self.url}')
             return self.objects[key]
 
     def put(self, key: str, data: bytes) -> None:
         with self._lock:
-            self.objects[key] = bytes(data)
+            self.objects[checked(key)] = bytes(data)
 
     def put_new(self, key: str, data: bytes) -> bool:
-        # dict.setdefault is one step for other threads, so stores that share a dict agree on one winner.
-        mine = bytes(bytearray(data))
-        return self.objects.setdefault(key, mine) is mine
+        with self._lock:
+            if checked(key) in self.objects:
+                return False
+            self.objects[key] = bytes(data)
+            return True
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         with self._lock:
@@ -46,7 +47,11 @@ class MemoryStore(ObjectStore):
 
     def delete(self, key: str) -> None:
         with self._lock:
-            self.objects.pop(key, None)
+            self.objects.pop(checked(key), None)
 
 
-_SHARED: dict[str, dict[str, bytes]] = {}
+def _new() -> tuple[dict[str, bytes], threading.Lock]:
+    return {}, threading.Lock()
+
+
+_SHARED: dict[str, tuple[dict[str, bytes], threading.Lock]] = {}

@@ -1,0 +1,1 @@
+"""Tests of both packages; `from tests.fakes… import …` reaches what they share."""
