@@ -139,9 +139,11 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
 def _until_stopped(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
     """When a session is alive and has been asked to stop, wait for its last checkpoint."""
     fold = bury(context, ledger)
-    if fold.stopping:
-        say("a session is on its way to stop; waiting for it")
+    told = False
     while fold.stopping and any(_life(context, session) is Life.ALIVE for session in fold.open):
+        if not told:
+            say("a session is on its way to stop; waiting for it")
+        told = True
         context.sleep(1.0)
         fold = bury(context, ledger)
     return fold
@@ -163,6 +165,8 @@ def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> int:
     def decide(fold: Fold) -> Wish | None:
         if fold.newest >= first:
             return None
+        if fold.finished or fold.cancel or (fold.stop and not by_user):
+            raise JobError(f'run "{ledger.run}" is {fold.state} since', hint=f"facegan-job status {ledger.run}")
         body: Json = {"session": first, "backend": where.backend.name, "gpu": where.gpu, "resume": by_user}
         return Wish(kind="intent", body=body)
 

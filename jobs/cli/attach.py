@@ -24,9 +24,10 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     except KeyboardInterrupt:
         output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   facegan-job stop {run}")
         return Exit.DETACHED
+    took_s = context.clock() - began
     if now.step > 0:
         heavy.sync(context, [run])
-    _explain(context, ledger, now, context.clock() - began)
+    _explain(context, ledger, now, took_s)
     if json:
         output.as_json(now.to_json())
     return exit_of_run(now.state)

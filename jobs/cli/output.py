@@ -58,15 +58,18 @@ class Log:
 
     def __init__(self) -> None:
         self._count = 0
-        self._last = ""
+        self._waiting: str | None = None
 
     def show(self, text: str) -> None:
+        self._waiting = text
         if self._count % LINE_EVERY == 0:
-            say(text)
-        self._count, self._last = self._count + 1, text
+            self.done()
+        self._count += 1
 
     def done(self) -> None:
-        say(self._last)
+        if self._waiting is not None:
+            say(self._waiting)
+        self._waiting = None
 
 
 def ticker() -> Ticker:
