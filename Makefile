@@ -7,7 +7,7 @@ TRAIN ?= $(if $(shell command -v nvidia-smi),train,train-cpu)
 
 DEMO ?= demo-$(shell date +%m%d-%H%M%S)
 
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo test test-all test-store lint format bench clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ setup: $(VENV)/.ready ## make .venv with everything
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,aws,gcp]' --group dev
 	touch $@
 
 demo: setup ## train a DCGAN on real digits to its end: some five minutes on two cores
@@ -30,6 +30,9 @@ test: setup ## run the tests
 
 test-all: setup ## run the tests and their long tails
 	$(BIN)/python -m pytest
+
+test-store: setup ## hold a store to its contract: make test-store STORE=s3://bucket/prefix
+	FACEGAN_TEST_STORE="$(STORE)" $(BIN)/python -m pytest -m 'not long' tests/cloud/test_contract.py
 
 lint: setup ## check format, style, layers and types
 	$(BIN)/ruff format --check .

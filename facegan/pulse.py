@@ -10,6 +10,7 @@ from facegan.errors import UnreachableError
 from facegan.ledger import Ledger
 from facegan.output import Output
 from facegan.stopping import LOST_LEASE, StopSignal, interrupted
+from facegan.storage.base import RefusedError
 
 
 @dataclass(kw_only=True)
@@ -36,13 +37,17 @@ class Pulse:
         self._counter = 0
 
     def beat(self) -> None:
-        """One heartbeat. A storage that does not answer is no reason to stop: the next beat may reach it."""
+        """One heartbeat.
+
+        A storage that does not answer, or refuses for once, is no reason to stop: the next beat may reach it,
+        and what must be written is written by others, who say so when they cannot.
+        """
         try:
             self._listen()
             if self._stop.cause is not LOST_LEASE:
                 self._write()
                 self._output.flush(self._ledger.store, self._ledger.run, self._session)
-        except UnreachableError:
+        except (UnreachableError, RefusedError):
             return
 
     def _listen(self) -> None:

@@ -24,7 +24,7 @@ from facegan.stopping import LOST_LEASE, StopCause, StopSignal, failed, interrup
 from facegan.storage.base import ObjectStore
 from facegan.trainer import BuildTrainer, Trainer
 
-SAY_EVERY_S = 10.0
+SAY_EVERY_S = 30.0  # the heartbeat says it every five; each piece of output is a request
 FINISHED = StopCause(outcome="finished", why="the last step is committed")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from types import MappingProxyType
 
-from facegan.errors import BadInputError
+from facegan.errors import BadInputError, FaceganError
 from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
 
 __all__ = ["SCHEMES", "NotFoundError", "ObjectStore", "RefusedError", "open_store"]
@@ -18,8 +18,11 @@ SCHEMES = MappingProxyType(
     {
         "file": "facegan.storage.file:FileStore",
         "memory": "facegan.storage.memory:MemoryStore",
+        "s3": "facegan.storage.s3:S3Store",
+        "gs": "facegan.storage.gcs:GcsStore",
     }
 )
+EXTRAS = MappingProxyType({"s3": "aws", "gs": "gcp"})
 
 
 def open_store(url: str) -> ObjectStore:
@@ -27,11 +30,21 @@ def open_store(url: str) -> ObjectStore:
 
     Raises:
         BadInputError: no such kind of store, or not a URL.
+        FaceganError: what this kind of store needs is not installed.
     """
     scheme, found, _ = url.partition("://")
     if not found or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise BadInputError(f'"{url}" is not the URL of a store', hint=f"it begins with one of {known}")
     module, _, name = SCHEMES[scheme].partition(":")
-    store: ObjectStore = getattr(importlib.import_module(module), name).open(url)
+    try:
+        opened = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if scheme not in EXTRAS:
+            raise
+        raise FaceganError(
+            f'{scheme}:// needs the module "{error.name}", which is not installed',
+            hint=f"pip install 'facegan-job[{EXTRAS[scheme]}]'",
+        ) from error
+    store: ObjectStore = opened.open(url)
     return store

@@ -14,7 +14,13 @@ from facegan.storage.base import ObjectStore
 from jobs.backends import BACKENDS
 from jobs.backends.base import Backend
 
-NEEDS = {"facegan.training": "tensorflow", "facegan.data": "numpy", "facegan.tracking": "mlflow"}
+NEEDS = {
+    "facegan.training": "tensorflow",
+    "facegan.data": "numpy",
+    "facegan.tracking": "mlflow",
+    "facegan.storage.s3": "boto3",
+    "facegan.storage.gcs": "google",
+}
 
 
 def resolve(name: str) -> object:

@@ -22,7 +22,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.timeout(280)
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_every_command_of_a_page_runs(page, tmp_path):
+def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="the commands train")
     for name, text in MINE.findall(page.read_text()):
         (tmp_path / name).write_text(text)
@@ -32,12 +32,12 @@ def test_every_command_of_a_page_runs(page, tmp_path):
         "FACEGAN_HOME": str(tmp_path / "home"),
     }
     for line in commands(page):
-        done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
 
 
-def test_every_link_leads_somewhere():
+def test_every_link_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,37 @@
+"""Writing a Keras model into a logged model: the only module of tracking that loads TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import mlflow
+import mlflow.keras
+import numpy as np
+import tensorflow as tf
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+
+def write(tracking_uri: str, model_id: str, model: keras.Model) -> None:
+    """Fill the logged model. Done again, it replaces the files.
+
+    Requirements and signature are given, or MLflow would load the model in another process to guess them.
+    """
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.keras.log_model(
+        model,
+        model_id=model_id,
+        signature=ModelSignature(inputs=_schema(model.inputs), outputs=_schema(model.outputs)),
+        pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
+    )
+
+
+def _schema(tensors: list[Any]) -> Schema:
+    single = len(tensors) == 1
+    return Schema(
+        [
+            TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), None if single else tensor.name)
+            for tensor in tensors
+        ]
+    )

@@ -1,0 +1,101 @@
+"""The generator of a finished run, as a real logged Keras model; and when it cannot be one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from facegan.tracking import generator
+from tests.tracking.world import Mlflow, Run
+
+
+def tiny_generator(_recipe: Any, state: bytes) -> Any:
+    """A Keras model whose one weight is the first of the toy's state."""
+    import json
+
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
+    weight = json.loads(state)["weights"][0] / 1e6
+    model.layers[0].set_weights([np.full((3, 1), weight)])
+    return model
+
+
+@pytest.fixture
+def export(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("toy_export")
+    module.build = tiny_generator  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy_export", module)
+    monkeypatch.setattr(generator, "BUILD", "toy_export:build")
+
+
+def model_of(mlflow: Mlflow) -> Any:
+    run = mlflow.the_run()
+    (found,) = mlflow.client.search_logged_models([run.info.experiment_id])
+    assert found.name == "generator"
+    assert [output.model_id for output in run.outputs.model_outputs] == [found.model_id]
+    return mlflow.client.get_logged_model(found.model_id)
+
+
+def answer(mlflow: Mlflow) -> float:
+    """What the logged model makes of ones."""
+    import mlflow as real
+    import numpy as np
+
+    real.set_tracking_uri(mlflow.uri)
+    loaded = real.keras.load_model(f"models:/{model_of(mlflow).model_id}")
+    return float(loaded(np.ones((1, 3), np.float32))[0, 0])
+
+
+@pytest.mark.usefixtures("export")
+def test_it_is_logged_when_the_run_is_finished(memory_run: Run, mlflow: Mlflow) -> None:
+    memory_run.session(dies_after=12)
+    mlflow.sync(memory_run)
+    assert not mlflow.client.search_logged_models([mlflow.the_run().info.experiment_id])
+    memory_run.session()
+    mlflow.sync(memory_run)
+    (settled,) = memory_run.ledger().refresh().tracked.values()
+    model = model_of(mlflow)
+    assert model.model_id == settled["model"]
+    assert str(model.status) == "READY"
+    first = answer(mlflow)
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    assert {"MLmodel", "requirements.txt"} <= {path.name for path in folder.iterdir()}
+    assert "keras==" in (folder / "requirements.txt").read_text()
+    assert "signature:" in (folder / "MLmodel").read_text()
+    assert mlflow.the_run().info.status == "FINISHED"
+
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    mlflow.sync(memory_run)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == files
+
+    memory_run.say("extended", steps=30)
+    memory_run.session()
+    mlflow.sync(memory_run)
+    assert model_of(mlflow).model_id == model.model_id
+    assert model_of(mlflow).tags["facegan.step"] == "30"
+    assert answer(mlflow) != first
+
+
+def test_without_what_it_takes_it_says_so_and_the_rest_is_copied(memory_run: Run, mlflow: Mlflow) -> None:
+    memory_run.session()
+    following = mlflow.copy(memory_run)
+    assert following.update().points == len(memory_run.committed())
+    following.update()
+    assert len([note for note in mlflow.notes if '"no_such_framework" is not installed here' in note]) == 1
+    assert not mlflow.client.search_logged_models([mlflow.the_run().info.experiment_id])
+
+
+@pytest.mark.usefixtures("export")
+def test_a_damaged_last_state_is_no_model(memory_run: Run, mlflow: Mlflow) -> None:
+    memory_run.session()
+    last = [entry for entry in memory_run.ledger().entries() if entry.kind == "checkpoint"][-1]
+    memory_run.store.delete(f"{last.body['key']}state.safetensors")
+    assert mlflow.sync(memory_run).points == len(memory_run.committed())
+    assert any("state.safetensors is missing" in note for note in mlflow.notes)
+    assert not mlflow.client.search_logged_models([mlflow.the_run().info.experiment_id])
