@@ -32,7 +32,9 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         "FACEGAN_HOME": str(tmp_path / "home"),
     }
     for line in commands(page):
-        done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
 
