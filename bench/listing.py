@@ -55,6 +55,7 @@ def _objects(run: str, *, finished: bool) -> dict[str, bytes]:
     chosen = recipe.resolve("dcgan-mnist", ["training.steps=10"], device="cpu", cores=2)
     key = f"runs/{run}/checkpoints/10-1/"
     last = Wish(kind="checkpoint", body={"step": 10, "parent": -1, "key": key, "objects": {}, "took_s": 0.1})
-    wishes = [INTENT, LEASE, RESTORED, last] if finished else [INTENT]
+    report = Wish(kind="report", body={"session": 1, "outcome": "finished", "step": 10, "why": "done"})
+    wishes = [INTENT, LEASE, RESTORED, last, report] if finished else [INTENT]
     ledger_with(store, run, chosen, *wishes)
     return dict(store.objects)

@@ -39,12 +39,17 @@ def run(context: Context, *arguments: str, quiet: bool = False) -> int:
 def start(context: Context, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start it beside the caller."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        list(arguments), env=environment(context), stdin=subprocess.DEVNULL
+        list(arguments),
+        env=environment(context),
+        stdin=subprocess.DEVNULL,
+        start_new_session=os.name != "nt",  # Ctrl-C is for the caller, who ends it in good order
     )
 
 
 def environment(context: Context) -> dict[str, str]:
-    return {**os.environ, VARIABLE: str(context.settings.home)}
+    """Ours, with the settings in force. A tracking URI may hold a password: no place for it on a command line."""
+    settings = context.settings
+    return {**os.environ, VARIABLE: str(settings.home), "MLFLOW_TRACKING_URI": settings.tracking}
 
 
 def has(package: str) -> bool:
@@ -56,7 +61,7 @@ def sync_arguments(context: Context, runs: Sequence[str]) -> list[str]:
     """What `python -m facegan sync` is asked for these runs."""
     urls = [layout.run_url(context.store.url, run) for run in runs]
     settings = context.settings
-    arguments = ["sync", *urls, "--tracking-uri", settings.tracking]
+    arguments = ["sync", *urls]
     if settings.tracking.startswith("sqlite:"):
         arguments += ["--artifacts", (settings.home / "mlflow" / "artifacts").as_uri()]
     return arguments

@@ -22,16 +22,17 @@ def write(tracking_uri: str, model_id: str, model: keras.Model) -> None:
     mlflow.keras.log_model(
         model,
         model_id=model_id,
-        signature=ModelSignature(inputs=_schema(model.inputs), outputs=_schema(model.outputs)),
+        signature=ModelSignature(inputs=_schema("input", model.inputs), outputs=_schema("output", model.outputs)),
         pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
     )
 
 
-def _schema(tensors: list[Any]) -> Schema:
+def _schema(kind: str, tensors: list[Any]) -> Schema:
+    """Shapes and types; several tensors are numbered, because Keras' own names differ from process to process."""
     single = len(tensors) == 1
     return Schema(
         [
-            TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), None if single else tensor.name)
-            for tensor in tensors
+            TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), None if single else f"{kind}_{number}")
+            for number, tensor in enumerate(tensors)
         ]
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import safetensors
 import safetensors.numpy
 
 from facegan import models
@@ -26,7 +27,10 @@ def generators(experiment: Experiment, state: bytes) -> tuple[keras.Model, ...]:
     """
     data = datasets.find(experiment.data.name)
     networks = models.build(experiment.model, (data.height, data.width, data.channels), experiment.seed)
-    arrays: Mapping[str, Any] = safetensors.numpy.load(state)
+    try:
+        arrays: Mapping[str, Any] = safetensors.numpy.load(state)
+    except safetensors.SafetensorError as error:
+        raise DamagedError(f"the state cannot be read: {error}") from error
     for name, variable in named_variables(networks).items():
         if name not in arrays:
             raise DamagedError(f'the state lacks "{name}": it is of other networks')
@@ -39,5 +43,5 @@ def generator(experiment: Experiment, state: bytes) -> keras.Model:
     found = generators(experiment, state)
     if len(found) == 1:
         return found[0]
-    latents = keras.Input((experiment.model.latent,), name="latent")
-    return keras.Model(latents, [each(latents) for each in found], name="generators")
+    # Over their layers, not nested in one another: Keras does not load shared layers of nested models back.
+    return keras.Model(found[0].inputs[0], [each.outputs[0] for each in found], name="generators")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -36,9 +37,8 @@ def ui(
         return 0
     chosen = port or _free_port()
     _require_free(chosen)
-    if wanted := with_news(context):
-        heavy.sync(context, wanted)
-    (context.settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    wanted = with_news(context)
+    heavy.sync(context, wanted)  # of no runs, it makes the database ready
     children = [_serve(context, chosen)]
     if wanted:
         arguments = heavy.sync_arguments(context, wanted)
@@ -69,16 +69,19 @@ def _serve(context: Context, port: int) -> subprocess.Popen[bytes]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    try:
-        if os.name != "nt" and os.getpgid(child.pid) == child.pid:
-            os.killpg(child.pid, signal.SIGTERM)
-        else:
-            child.terminate()
+    """End a child and what it started: asked first, then without asking."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        _signal(child, signal.SIGTERM)
         child.wait(timeout=10)
-    except ProcessLookupError:
-        return
-    except subprocess.TimeoutExpired:
-        child.kill()
+    _signal(child, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if os.name == "nt":
+            child.terminate()
+        else:
+            os.killpg(child.pid, number)  # each child was started as a group of its own
 
 
 def _free_port() -> int:

@@ -1,6 +1,6 @@
 """Exploring every history of a few processes, depth first.
 
-**What a state is.** The store's content, where each process stands in its tree of answers (`world`), the
+**What a state is.** The store's content, where each process stands in its tree of answers (`place`), the
 puts that may still land, and how many faults may still be injected. Time is no part of it: nothing that is
 explored compares clocks, and a watch is only a number of sleeps, between which the others do as much or as
 little as they like; so a frozen process is one that is not chosen for a while, and a thawed one is one that is.

@@ -84,7 +84,7 @@ LONG = [
     with_user("stop and resume, one may crash", session(1, beats=True), stop, resume, then=session, faults=CRASH),
     Scenario(
         name="two sessions, and a user who stops and resumes",
-        programs={"a": slim_session(1), "b": slim_session(1), "user-c": user(stop, resume, then=slim_session)},
+        programs={"a": brief_session(1), "b": brief_session(1), "user-c": user(stop, resume, then=brief_session)},
         twins="ab",
         submitted=True,
         steps=1,

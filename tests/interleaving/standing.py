@@ -82,8 +82,13 @@ class _Walk:
 
 @cache
 def _instruction(code: types.CodeType, at: int) -> int:
-    """Where the instruction begins: once Python has specialised it, a frame may stand a few bytes into it."""
-    return max(i.offset for i in dis.get_instructions(code) if i.offset <= at)
+    """Where the instruction begins.
+
+    Once Python has specialised it, a frame may stand a few bytes into it, or, in Python 3.11, at the `PRECALL` that
+    comes before every `CALL` and then does its work.
+    """
+    before = [i for i in dis.get_instructions(code) if i.offset <= at]
+    return before[-2 if before[-1].opname == "CALL" and before[-2].opname == "PRECALL" else -1].offset
 
 
 Visit: TypeAlias = Callable[[_Walk, Any], None]

@@ -31,6 +31,7 @@ def test_every_history_with_an_extension_keeps_every_promise(explore: Explore) -
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("scenario", LONG, ids=lambda scenario: scenario.name)
 def test_every_history_of_larger_worlds(scenario: Scenario, explore: Explore) -> None:
     _require_all_happened(scenario, explore(scenario))

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from facegan import catalog
+from facegan.catalog import datasets
+from facegan.experiment import Experiment
 from facegan.tracking import generator
+from facegan.tracking.server import Server
 from tests.tracking.world import Mlflow, Run
 
 
@@ -99,3 +103,38 @@ def test_a_damaged_last_state_is_no_model(memory_run: Run, mlflow: Mlflow) -> No
     assert mlflow.sync(memory_run).points == len(memory_run.committed())
     assert any("state.safetensors is missing" in note for note in mlflow.notes)
     assert not mlflow.client.search_logged_models([mlflow.the_run().info.experiment_id])
+
+
+def state_of(recipe: Experiment) -> bytes:
+    """The generators' part of a state, as training would have it."""
+    import safetensors.numpy
+
+    from facegan import models
+    from facegan.models.network import named_variables
+
+    data = datasets.find(recipe.data.name)
+    networks = models.build(recipe.model, (data.height, data.width, data.channels), recipe.seed + 1)
+    return safetensors.numpy.save({name: v.numpy() for name, v in named_variables(networks).items()})
+
+
+@pytest.mark.parametrize("name", ["dcgan-mnist", "cogan-mnist"])
+def test_the_catalogue_s_own_generators_load_back_equal(mlflow: Mlflow, name: str) -> None:
+    import keras
+    import mlflow as real
+    import numpy as np
+
+    from facegan.tracking import keras_model
+    from facegan.training import export
+
+    recipe = catalog.find(name).experiment
+    model = export.generator(recipe, state_of(recipe))
+    server = Server(mlflow.uri, mlflow.client)
+    home = server.home(recipe.name)
+    model_id = server.create_model(home, server.create_run(home, "run", 1, {}), {})
+    keras_model.write(mlflow.uri, model_id, model)
+    loaded = real.keras.load_model(f"models:/{model_id}")
+    latents = np.random.default_rng(0).normal(size=(2, recipe.model.latent)).astype(np.float32)
+    made, expected = (keras.tree.flatten(each(latents)) for each in (loaded, model))
+    assert len(made) == len(expected)
+    for one, other in zip(made, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
