@@ -125,7 +125,9 @@ class _Session:
         while True:
             cause = self._finish(trainer, committer, self._train_until_told(trainer, committer))
             if cause is not FINISHED or trainer.step >= self.ledger.refresh().steps:
-                return cause  # else the run was made longer while its last step was being committed
+                return cause
+            committer.deadline = None  # the run was made longer while its last step was being committed
+            self._phase("training")
 
     def _train_until_told(self, trainer: Trainer, committer: Committer) -> StopCause:
         while (cause := self._cause(trainer)) is None:
