@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,aws,gcp]' --group dev
 	touch $@
 
-demo: setup ## train a DCGAN on real digits to its end: some five minutes on two cores
+demo: setup ## train a DCGAN on real digits to its end: two to four minutes on two cores
 	$(BIN)/facegan-job submit dcgan-mnist --name $(DEMO)
 	$(BIN)/facegan-job pull $(DEMO) demo/$(DEMO)
 	@echo "The last picture is $$(ls demo/$(DEMO)/samples/*.png | tail -n 1); the curves: $(BIN)/facegan-job ui"

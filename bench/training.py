@@ -3,24 +3,20 @@
 All train the same networks on the same machine in the same process, taking turns, so that a machine
 that slows down slows all of them; the ratio is the median of the rounds' ratios.
 
-    python bench/training.py [--rounds N] [--steps N]
+PyTorch's idle threads spin unless OMP_WAIT_POLICY=passive is set, which hurts where cores are shared.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import importlib
 import importlib.util
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import classic
 from facegan import models
@@ -31,41 +27,33 @@ from facegan.experiment import Experiment, override
 from facegan.training.gan import build
 
 Advance = Callable[[int], object]
+ROUNDS = 5
+STEPS = 40
+THREADS = 2
 CLASSIC = {"dcgan-mnist": classic.dcgan, "cogan-mnist": classic.cogan}
 
 
-def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
+def rows() -> Iterator[tuple[str, str, str, str]]:
+    """Experiment, loop, milliseconds a step (median, least and most of the rounds), how much faster ours is."""
     images = load("mnist-5k", Path())
-    print("| experiment | loop | ms/step (median, min-max of the rounds) | ours is faster by |")
-    print("|---|---|---|---|")
     for name in CLASSIC:
-        for line in compare(name, images, given):
-            print(line, flush=True)
+        yield from _compare(name, images)
 
 
-def compare(name: str, images: Images, given: argparse.Namespace) -> list[str]:
-    """The table's lines for one experiment."""
-    loops = _loops(name, images, given.threads)
+def _compare(name: str, images: Images) -> Iterator[tuple[str, str, str, str]]:
+    loops = _loops(name, images, THREADS)
     for advance in loops.values():
         advance(3)
     times: dict[str, list[float]] = {loop: [] for loop in loops}
-    for _ in range(given.rounds):
+    for _ in range(ROUNDS):
         for loop, advance in loops.items():
             start = time.perf_counter()
-            advance(given.steps)
-            times[loop].append((time.perf_counter() - start) / given.steps * 1e3)
-    lines = []
+            advance(STEPS)
+            times[loop].append((time.perf_counter() - start) / STEPS * 1e3)
     for loop, each in times.items():
         ratio = statistics.median(other / own for other, own in zip(each, times["facegan"], strict=True))
-        spread = f"{statistics.median(each):.1f} ({min(each):.1f}-{max(each):.1f})"
-        lines.append(f"| {name} | {loop} | {spread} | {'' if loop == 'facegan' else f'{ratio:.1f}x'} |")
-    return lines
+        spread = f"{statistics.median(each):.1f} ({min(each):.1f} to {max(each):.1f})"
+        yield name, loop, spread, "" if loop == "facegan" else f"{ratio:.1f}x"
 
 
 def _loops(name: str, images: Images, threads: int) -> dict[str, Advance]:
@@ -117,7 +105,3 @@ def _repeat(step: Callable[[], None], prepare: Callable[[], None] = lambda: None
             step()
 
     return advance
-
-
-if __name__ == "__main__":
-    main()

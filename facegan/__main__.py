@@ -37,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         if error.name not in EXTRAS:
             raise
         _tell(f'"{error.name}" is not installed here', f"pip install 'facegan-job[{EXTRAS[error.name]}]'")
+    except OSError as error:
+        _tell(f'"{error.filename}": {error.strerror or error}', "choose a folder that can be written")
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last line: nobody is shown a traceback they did not ask for

@@ -31,6 +31,9 @@ class Fresh:
     points: list[Point] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
+    def followed_by(self, later: Fresh) -> Fresh:
+        return Fresh(points=[*self.points, *later.points], samples=[*self.samples, *later.samples])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -54,6 +57,7 @@ class Committer:
         self._started_at = place.clock()
         self._wait: Wait = _nothing
         self._given_way = False
+        self._unsaved = Fresh()
         self.committed = place.ledger.fold.tip[1] if place.ledger.fold.tip else 0
         self.deadline: float | None = None
 
@@ -70,9 +74,13 @@ class Committer:
         return late and self._is_free(patience_s=0.0)
 
     def start(self, step: int, serialise: Callable[[], bytes], fresh: Fresh) -> None:
-        """Commit beside the caller. The one before must have ended (`is_due`, `finish`)."""
+        """Commit beside the caller. The one before must have ended (`is_due`, `finish`).
+
+        If that one failed, this one takes over what it was given: no step's metrics may be left out.
+        """
         self._started_at = self._place.clock()
-        self._wait = self._place.spawn(lambda: self._commit(step, serialise, fresh))
+        everything, self._unsaved = self._unsaved.followed_by(fresh), Fresh()
+        self._wait = self._place.spawn(lambda: self._commit(step, serialise, everything))
 
     def finish(self, deadline: float | None) -> bool:
         """Wait for what is in flight, until the deadline on the clock; whether nothing is, any more."""
@@ -95,8 +103,10 @@ class Committer:
             place.say(error.message)
             place.stop.give(LOST_LEASE)
         except UnreachableError as error:
+            self._unsaved = fresh
             place.say(f"checkpoint {step:,} could not be committed: {error.message}")
         except Exception as error:  # noqa: BLE001 - the last line of a thread: the training must hear of it
+            self._unsaved = fresh
             why = error.message if isinstance(error, FaceganError) else f"{type(error).__name__}: {error}"
             place.say(f"checkpoint {step:,} could not be committed: {why}")
             place.stop.give(failed(why))

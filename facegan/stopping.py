@@ -1,4 +1,4 @@
-"""Why a session stops: the first cause given wins, whoever gives it."""
+"""Why a session stops: the first cause given stands, unless a later one forbids more."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ class StopSignal:
         self.cause: StopCause | None = None
 
     def give(self, cause: StopCause) -> None:
-        """Ask the session to stop. A lost lease outranks every other cause: it forbids writing."""
-        if self.cause is None or cause is LOST_LEASE:
+        """Ask the session to stop. The first cause stands, but for one that forbids more.
+
+        A state that is not to be trusted must not be committed because a signal came a moment before; and
+        whoever has lost the lease must not write at all.
+        """
+        if self.cause is None or _forbids(cause) > _forbids(self.cause):
             self.cause = cause
+
+
+def _forbids(cause: StopCause) -> int:
+    return 2 if not cause.report else 1 if not cause.commit else 0

@@ -1,7 +1,8 @@
 """What this machine remembers of runs that can change no more, so that listing costs nothing for them.
 
 A cache: it may be deleted at any time. A run is remembered by what its ledger said when it was final;
-only `resume --steps` makes a finished run change again, and forgets it here.
+only `resume --steps` makes a finished run change again, and forgets it here. Typed on another machine it
+is not noticed here by `ps`; `status` reads the run itself.
 """
 
 from __future__ import annotations
@@ -74,7 +75,20 @@ class EndedRuns:
             return database.execute(question, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._opened()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # not a database any more: it is a cache, and begins anew
+            self._path.unlink(missing_ok=True)
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=10)
-        for table in _SCHEMA:
-            database.execute(table)
+        try:
+            for table in _SCHEMA:
+                database.execute(table)
+        except sqlite3.Error:
+            database.close()
+            raise
         return database

@@ -51,7 +51,7 @@ def wait(context: Context, ledger: Ledger, deadline: float | None) -> Fold | Non
             return fold
         if deadline is not None and context.clock() >= deadline:
             return None
-        context.sleep(LOOK_EVERY_S if deadline is None else min(LOOK_EVERY_S, deadline - context.clock()))
+        context.sleep(LOOK_EVERY_S if deadline is None else min(LOOK_EVERY_S, max(0.0, deadline - context.clock())))
 
 
 def progress(now: RunView) -> str:

@@ -84,6 +84,7 @@ def submit(context: Context, ledger: Ledger, where: Place, say: Callable[[str], 
 
     Repeated after having been killed anywhere, it goes on where it was.
     """
+    lease.require_whole(ledger)
     if ledger.refresh().state in {State.FINISHED, State.CANCELLED, State.STOPPED}:
         return ledger.fold
     return _continue(context, ledger, where, say, by_user=False)
@@ -112,9 +113,11 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
 def bury(context: Context, ledger: Ledger) -> Fold:
     """Append `lost` for every session that is gone for certain: its place knows, and says so."""
     fold = ledger.refresh()
-    for session in fold.open:
-        if _life(context, session) is Life.GONE:
-            fold = _append_lost(ledger, session, "its process is gone")
+    gone = [session for session in fold.open if _life(context, session) is Life.GONE]
+    if gone:
+        lease.require_whole(ledger)  # an entry in the place of one that was cut off would make the loss final
+    for session in gone:
+        fold = _append_lost(ledger, session, "its process is gone")
     return fold
 
 

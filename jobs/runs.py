@@ -20,6 +20,7 @@ def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
         BadInputError: several begin so; names them.
     """
     layout.check_run_id(prefix)
+    make_home(context)
     exact = context.ledger(prefix)
     try:
         exact.refresh()
@@ -39,6 +40,17 @@ def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
     return context.ledger(begins[0])
 
 
+def make_home(context: Context) -> None:
+    """On a new machine there is no FACEGAN_HOME: an empty one says "no runs", where none says nothing."""
+    try:
+        context.settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f'FACEGAN_HOME, "{context.settings.home}", cannot be made: {error.strerror}',
+            hint="set it to a folder of yours",
+        ) from error
+
+
 def look(context: Context, run: str) -> RunView:
     """How one run is now."""
     return view(context.ledger(run), context.writer.wall_s())
@@ -51,6 +63,7 @@ def names(context: Context) -> list[str]:
 
 def live(context: Context) -> list[RunView]:
     """Every run that is not over, read afresh; those found over are remembered and left out from now on."""
+    make_home(context)
     ended = EndedRuns(context.settings.home, context.store.url)
     there, known = names(context), ended.names()
     for removed in known.difference(there):

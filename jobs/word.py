@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facegan import layout
+from facegan import layout, lease
 from facegan.errors import DamagedError
 from facegan.ledger import FINAL, Fold, Ledger, Wish
 from jobs import launch
@@ -16,6 +16,7 @@ def stop(context: Context, ledger: Ledger) -> Fold:
     def decide(fold: Fold) -> Wish | None:
         return None if fold.stop or fold.state in FINAL else Wish(kind="stop", body={})
 
+    lease.require_whole(ledger)
     ledger.append(decide)
     return launch.bury(context, ledger)
 
@@ -26,6 +27,7 @@ def cancel(context: Context, ledger: Ledger) -> Fold:
     def decide(fold: Fold) -> Wish | None:
         return None if fold.state in FINAL else Wish(kind="cancel", body={})
 
+    lease.require_whole(ledger)
     ledger.append(decide)
     return launch.bury(context, ledger)
 

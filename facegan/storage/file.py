@@ -190,7 +190,7 @@ def _link_new(written: Path, final: Path) -> None:
         raise
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, tries: int = 5) -> None:
     """Make the folder and its parents; each new name is made durable in the folder above it."""
     if folder.is_dir():
         return
@@ -200,7 +200,9 @@ def _make_folder(folder: Path) -> None:
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
     except FileNotFoundError:  # the folder above was removed as empty meanwhile
-        _make_folder(folder)
+        if tries == 0:
+            raise
+        _make_folder(folder, tries - 1)
         return
     _sync_folder(folder.parent)
 

@@ -74,25 +74,39 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
+    """The exit code of a command; whatever it raises has been said by then."""
     try:
         code = app(args=arguments, prog_name="facegan-job", standalone_mode=False)
-    except FaceganError as error:
+    except BaseException as error:  # noqa: BLE001 - the last line of the program
+        return _said(error)
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _said(error: BaseException) -> int:  # noqa: PLR0911 - one line a kind of error
+    """Tell the user of an error, in the words that fit its kind; the exit code."""
+    if isinstance(error, FaceganError):
         output.error(error.message, error.hint)
         return exit_of(error)
-    except UsageError as error:
+    if isinstance(error, UsageError):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "facegan-job"
         output.error(error.format_message(), f"{path} --help")
         return Exit.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    if isinstance(error, typer.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
+        output.error("not confirmed, so nothing was changed", "--yes answers for you")
+        return Exit.ERROR
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         output.say("")
         return Exit.DETACHED
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
         return Exit.OK
-    except Exception as error:  # noqa: BLE001 - the last line: nobody is shown a traceback they did not ask for
-        if os.environ.get("FACEGAN_DEBUG"):
-            traceback.print_exc()
-        output.error(f"{type(error).__name__}: {error}", "this is a defect; FACEGAN_DEBUG=1 shows where")
+    if isinstance(error, OSError):
+        output.error(f'"{error.filename}": {error.strerror or error}', "choose a folder that can be written")
         return Exit.ERROR
-    return code if isinstance(code, int) else Exit.OK
+    if not isinstance(error, Exception):
+        raise error  # SystemExit, and what tests kill with
+    if os.environ.get("FACEGAN_DEBUG"):
+        traceback.print_exception(error)
+    output.error(f"{type(error).__name__}: {error}", "this is a defect; FACEGAN_DEBUG=1 shows where")
+    return Exit.ERROR

@@ -14,6 +14,11 @@ from jobs.run import RunView, exit_of_run, view
 def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int:
     """Follow the run to the end of its session, or leave it alone."""
     run = ledger.run
+    if detach and not ledger.refresh().open:
+        now = view(ledger, context.writer.wall_s())
+        _explain(context, ledger, now, None)
+        output.as_json(now.to_json()) if json else output.data(run)
+        return Exit.OK
     if detach:
         output.as_json(view(ledger, context.writer.wall_s()).to_json()) if json else output.data(run)
         output.say(f"  follow  facegan-job logs -f {run}\n  stop    facegan-job stop {run}\n  look    facegan-job ps")
@@ -33,10 +38,11 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     return exit_of_run(now.state)
 
 
-def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float) -> None:
+def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float | None) -> None:
     run = now.run
     if now.state == State.FINISHED:
-        output.say(f"run {run} is finished: {now.steps:,} steps, followed for {duration(took_s)}")
+        followed = "" if took_s is None else f", followed for {duration(took_s)}"
+        output.say(f"run {run} is finished: {now.steps:,} steps{followed}")
         output.say(
             f"  pictures  facegan-job pull {run}\n  curves    facegan-job ui\n  proof     facegan-job verify {run}"
         )

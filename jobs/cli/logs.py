@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facegan import layout
+from facegan.errors import BadInputError
 from facegan.ledger import Ledger
 from facegan.storage.base import ObjectStore
 from jobs import context as contexts
@@ -27,6 +28,9 @@ def logs(
     """Print what the sessions of a run printed, in order."""
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
+    newest = ledger.refresh().newest
+    if session is not None and not 1 <= session <= newest:
+        raise BadInputError(f'run "{ledger.run}" has no session "{session}"', hint=f"it has {newest}, from 1 on")
     shown: dict[int, str] = {}
     try:
         while True:

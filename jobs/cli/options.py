@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 Store = Annotated[
-    str | None, typer.Option("--store", help="URL of the store: file:///… (default: FACEGAN_HOME/store).")
+    str | None,
+    typer.Option("--store", help="URL of the store: file:///…, s3://… or gs://… (default: FACEGAN_HOME/store)."),
 ]
 Backend = Annotated[str | None, typer.Option("--backend", help="Where the session runs.")]
 Gpu = Annotated[str | None, typer.Option("--gpu", help="Name of a GPU of the backend; case does not matter.")]

@@ -38,7 +38,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     if where.backend.capabilities().data_is_here:
         recipe.require_data(chosen, context.settings.home)
-    run = name or contexts.new_run_id(chosen.name)
+    run = contexts.new_run_id(chosen.name) if name is None else name
     body = recipe.created_body(run, chosen)
     if dry_run:
         output.as_json(_what_would_be_sent(context, where, run, body))

@@ -24,7 +24,7 @@ SYNC_EVERY_S = 30
 
 
 def ui(
-    port: Annotated[int, typer.Option("--port", help="On this port; 0 takes a free one.")] = 5000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On this port; 0 takes a free one.")] = 5000,
     store: options.Store = None,
 ) -> int:
     """Open the MLflow UI on this machine, and keep it up to date until Ctrl-C."""

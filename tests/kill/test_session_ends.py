@@ -737,3 +737,55 @@ def test_machines_of_another_class_are_labelled_where_they_join() -> None:
     Session(store=store, holder="third").run()
     joins = [entry["join"] for entry in raw_entries(store) if entry["kind"] == "restored"]
     assert joins == ["exact", "statistical"]
+
+
+class NanToy(EventfulToy):
+    """Loses its numbers in the seventh step."""
+
+    def advance(self, steps: int) -> Sequence[Mapping[str, float]]:
+        done = super().advance(steps)
+        return [{**values, "loss": math.nan} for values in done] if self.step == 7 else done
+
+
+def test_a_signal_in_the_step_of_a_nan_does_not_commit_it() -> None:
+    store = short_with()
+    sigterm = StopCause(outcome="interrupted", why="received SIGTERM", grace_s=25.0)
+    session = eventful(store, lambda step: session.stop.give(sigterm) if step == 7 else None)
+    session.build = lambda experiment: NanToy(
+        experiment, session.timeline, lambda step: session.stop.give(sigterm) if step == 7 else None
+    )
+    assert session.run() is SessionExit.FAILED
+    assert [entry["step"] for entry in committed(store)] == [5]
+    assert not judged(store).wrong
+
+
+def test_what_a_failed_checkpoint_was_given_goes_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one in flight never gets through before the time is up; the final one does, with the metrics of both."""
+    store = short_with()
+    put = store.put
+
+    def deaf_to_the_first(key: str, data: bytes) -> None:
+        if "/checkpoints/5-" in key:
+            raise UnreachableError("no answer")
+        put(key, data)
+
+    def later(work: Callable[[], None]) -> Callable[[float | None], bool]:
+        waiting = [work]
+
+        def wait(_seconds: float | None) -> bool:
+            if waiting:
+                waiting.pop()()
+            return True
+
+        return wait
+
+    monkeypatch.setattr(store, "put", deaf_to_the_first)
+    sigterm = StopCause(outcome="interrupted", why="received SIGTERM", grace_s=25.0)
+    session = eventful(store, lambda step: session.stop.give(sigterm) if step == 7 else None, pulse=False)
+    session.spawn = later
+    assert session.run() is SessionExit.INTERRUPTED
+    assert [entry["step"] for entry in committed(store)] == [7]
+    assert not judged(store).wrong
+    monkeypatch.undo()
+    assert resume(store, "second") is SessionExit.FINISHED
+    assert_untouched(store)

@@ -10,12 +10,21 @@ SIGNAL = StopCause(outcome="interrupted", why="received SIGTERM", grace_s=25.0)
 
 
 def test_the_first_cause_given_holds() -> None:
-    causes = [SIGNAL, interrupted("stopped by the user"), failed("loss is nan")]
+    causes = [SIGNAL, interrupted("stopped by the user"), interrupted("the time is used")]
     for order in itertools.permutations(causes):
         stop = StopSignal()
         for cause in order:
             stop.give(cause)
         assert stop.cause is order[0]
+
+
+def test_a_state_not_to_be_trusted_outranks_a_wish_to_stop() -> None:
+    broken = failed("loss is nan")
+    for order in itertools.permutations([SIGNAL, interrupted("stopped by the user"), broken]):
+        stop = StopSignal()
+        for cause in order:
+            stop.give(cause)
+        assert stop.cause is broken
 
 
 def test_a_lost_lease_outranks_every_other_cause() -> None:

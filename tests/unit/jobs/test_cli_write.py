@@ -72,8 +72,9 @@ def test_rm_asks_first(answer: str, cli: Cli, file_store: ObjectStore, monkeypat
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     before = world.contents(file_store)
     said = cli("rm", RUN)
-    assert said.code == 130
+    assert said.code == 1
     assert not said.out.strip()
+    assert "nothing was changed" in said.err
     assert "(interrupted, step 4) for ever?" in said.err
     assert world.contents(file_store) == before
 
