@@ -17,7 +17,7 @@ setup: $(VENV)/.ready ## make .venv with everything
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,aws,gcp]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,report,faces,aws,gcp]' --group dev
 	touch $@
 
 demo: setup ## train a DCGAN on real digits to its end: two to four minutes on two cores

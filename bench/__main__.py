@@ -11,7 +11,9 @@ from collections.abc import Iterator
 TABLES = {
     "training": ("experiment", "loop", "ms a step", "ours is faster by"),
     "checkpointing": ("experiment", "blocked", "in all"),
+    "storing": ("state", "up: ours, aws s3 cp", "down: ours, aws s3 cp", "training beside: ours, aws s3 cp", "blocked"),
     "startup": ("session", "first new step after", "ratio to cold"),
+    "preparing": ("pictures", "plain loop, images/s", "ours, images/s", "ratio"),
     "listing": ("ended runs", "ps, nothing remembered", "ps, from then on", "ratio to none"),
 }
 

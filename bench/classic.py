@@ -14,7 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from facegan.data.domains import halves
+from facegan.data import Images
+from facegan.data.domains import pair
 from facegan.experiment import Adam, Experiment
 from facegan.models.network import Networks
 
@@ -55,7 +56,7 @@ def cogan(experiment: Experiment, networks: Networks, images: NDArray[np.uint8])
     combined = keras.Model(latent, outputs)
     combined.compile(loss=[_loss(), _loss()], optimizer=_adam(experiment.generator))
     batch, random = experiment.training.batch_size, np.random.default_rng(0)
-    domains = [_scaled(each) for each in halves(images)]
+    domains = [_scaled(each.whole()) for each in pair(Images(images=images), experiment.data.domains)]
     valid, fake = np.ones((batch, 1), np.float32), np.zeros((batch, 1), np.float32)
 
     def step() -> None:

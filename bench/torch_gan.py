@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from facegan.catalog import CATALOG
-from facegan.data.domains import halves
+from facegan.data import Images
+from facegan.data.domains import pair
 from facegan.experiment import Adam, Experiment
 
 VERSION = torch.__version__.split("+", maxsplit=1)[0]
@@ -81,7 +82,7 @@ def cogan(experiment: Experiment, images: NDArray[np.uint8]) -> Step:
     judges = nn.ModuleList([judge, *heads])
     g_adam = _adam(nn.ModuleList([trunk, *paint]).parameters(), experiment.generator)
     d_adam = _adam(judges.parameters(), experiment.discriminator)
-    domains = [_scaled(each) for each in halves(images)]
+    domains = [_scaled(each.whole()) for each in pair(Images(images=images), experiment.data.domains)]
     batch, loss = experiment.training.batch_size, nn.BCEWithLogitsLoss()
     valid, fake = torch.ones(batch, 1), torch.zeros(batch, 1)
 

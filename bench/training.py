@@ -23,7 +23,7 @@ from facegan import models
 from facegan.catalog import CATALOG
 from facegan.catalog.compile import choose
 from facegan.data import Images, load
-from facegan.experiment import Experiment, override
+from facegan.experiment import Data, Experiment, override
 from facegan.training.gan import build
 
 Advance = Callable[[int], object]
@@ -35,7 +35,7 @@ CLASSIC = {"dcgan-mnist": classic.dcgan, "cogan-mnist": classic.cogan}
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
     """Experiment, loop, milliseconds a step (median, least and most of the rounds), how much faster ours is."""
-    images = load("mnist-5k", Path())
+    images = load(Data(name="mnist-5k"), Path(), None, print)
     for name in CLASSIC:
         yield from _compare(name, images)
 

@@ -20,6 +20,7 @@ COMMANDS = MappingProxyType(
         "run": "facegan.runtime:main",
         "data": "facegan.data.command:main",
         "sync": "facegan.tracking.command:main",
+        "report": "facegan.reporting.command:main",
         "sample": "facegan.training.command:sample",
         "export": "facegan.training.command:export",
     }
@@ -62,6 +63,8 @@ EXTRAS: Mapping[str | None, str] = MappingProxyType(
         "PIL": "train",
         "safetensors": "train",
         "mlflow": "track",
+        "jinja2": "report",
+        "matplotlib": "report",
         "boto3": "aws",
     }
 )

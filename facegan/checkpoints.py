@@ -16,9 +16,9 @@ from facegan import layout
 from facegan.errors import DamagedError, NotHolderError, UnreachableError
 from facegan.experiment import Json
 from facegan.ledger import Entry, Fold, Ledger, Wish
-from facegan.ledger.entry import digest
+from facegan.ledger.entry import LARGEST_ENTRY, digest
 from facegan.ledger.fold import from_json
-from facegan.storage.base import NotFoundError, ObjectStore
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, RefusedError, TooLargeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +75,22 @@ def encode_metrics(points: Sequence[Point]) -> bytes:
 
 
 def decode_metrics(data: bytes) -> list[Point]:
-    points = []
-    for line in data.decode().splitlines():
-        fields = json.loads(line)
-        step, at = fields.pop("step"), fields.pop("at")
-        points.append(Point(step=step, at=at, values=fields))
-    return points
+    """The inverse of `encode_metrics`, for bytes that were committed by nobody knows whom.
+
+    Raises:
+        DamagedError: they are no metrics.
+    """
+    try:
+        return [_point(json.loads(line)) for line in data.decode().splitlines()]
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise DamagedError(f"what was committed as metrics is none: {error!r}") from error
+
+
+def _point(fields: Json) -> Point:
+    step, at = fields.pop("step"), fields.pop("at")
+    if not all(isinstance(it, (int, float)) and not isinstance(it, bool) for it in (step, at, *fields.values())):
+        raise TypeError("not a number")
+    return Point(step=step, at=at, values=fields)
 
 
 def commit(  # noqa: PLR0913 - what a checkpoint is made of
@@ -108,6 +118,11 @@ def commit(  # noqa: PLR0913 - what a checkpoint is made of
         raise not_holder(before)
     if before.tip[1] == step:
         return before  # an attempt whose answer was lost: its objects are named by now, and not to be touched
+    if len(state) > LARGEST:
+        raise RefusedError(
+            f"the state has {len(state):,} bytes, and a checkpoint's objects may have {LARGEST:,} each",
+            hint="train a smaller model",
+        )
     folder = layout.checkpoint(ledger.run, step, session)
     wanted = [point for point in points if before.wants_metrics_of(point.step)]
     objects = {
@@ -152,9 +167,10 @@ def restore(ledger: Ledger) -> Restored:
         UnreachableError: the storage did not answer: nothing is concluded from that.
     """
     fold = ledger.refresh()
+    ledger.linked(ledger.seq)
     damaged: list[Damage] = []
     for seq, step in reversed(fold.good):
-        whole, found = read_whole(ledger.store, ledger.entry(seq))
+        whole, found = read_whole(ledger.store, _vouched_for(ledger, seq, step))
         if not found:
             return Restored(step=step, state=whole[layout.STATE], damaged=damaged)
         damaged += found
@@ -165,6 +181,21 @@ def restore(ledger: Ledger) -> Restored:
             "a run with a history never starts again from step 0",
         )
     return Restored(step=0, state=None)
+
+
+def _vouched_for(ledger: Ledger, seq: int, step: int) -> Entry:
+    """The entry of a good checkpoint: nothing that it names was fetched yet.
+
+    Raises:
+        DamagedError: it is no checkpoint of that step, or does not follow the entry before it.
+    """
+    entry = ledger.linked(seq)
+    if entry.kind != "checkpoint" or entry.body["step"] != step:
+        raise DamagedError(
+            f'the ledger entry "{layout.entry(ledger.run, seq)}" is not the checkpoint of step {step:,}',
+            hint=f"facegan-job verify {ledger.run} names every entry that may not stand where it stands",
+        )
+    return entry
 
 
 def restored_wish(ledger: Ledger, restored: Restored, facts: Json) -> Wish:
@@ -221,10 +252,13 @@ def read(store: ObjectStore, entry: Entry, name: str) -> bytes:
     how = ""
     for _ in range(2):
         try:
-            data = store.get(key)
+            data = store.get(key, at_most=said["size"])
         except NotFoundError:
             how = "is missing"
             _require_answer(store, entry)
+            continue
+        except TooLargeError:
+            how = f"has more than {said['size']:,} bytes"
             continue
         if len(data) == said["size"] and digest(data) == said["sha256"]:
             return data
@@ -241,29 +275,6 @@ def _require_answer(store: ObjectStore, entry: Entry) -> None:
     """
     key = layout.entry(entry.body["key"].split("/")[1], entry.seq)
     try:
-        store.get(key)
+        store.get(key, at_most=LARGEST_ENTRY)
     except NotFoundError:
         raise UnreachableError(f'{store.url} does not find "{key}" any more, which it had a moment ago') from None
-
-
-def prune(ledger: Ledger, keep: int) -> Sequence[int]:
-    """Let go of all but the newest `keep` good states; the entries whose states were deleted.
-
-    Raises:
-        NotHolderError: the lease is another's by now.
-    """
-    pruned: list[int] = []
-
-    def decide(fold: Fold) -> Wish | None:
-        if not fold.holds(ledger.writer.holder):
-            raise not_holder(fold)
-        pruned[:] = [seq for seq, _ in fold.good[: -max(keep, 2)]]
-        return Wish(kind="pruned", body={"checkpoints": list(pruned)}) if pruned else None
-
-    before = len(ledger.fold.good)
-    if before <= max(keep, 2):
-        return ()
-    ledger.append(decide)
-    for seq in pruned:
-        ledger.store.delete(ledger.entry(seq).body["key"] + layout.STATE)
-    return pruned

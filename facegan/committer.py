@@ -15,7 +15,9 @@ from facegan.checkpoints import Point, Sample
 from facegan.errors import FaceganError, NotHolderError, UnreachableError
 from facegan.experiment import Checkpoint
 from facegan.ledger import Ledger
-from facegan.stopping import LOST_LEASE, StopSignal, failed
+from facegan.pruning import Policy, prune
+from facegan.stopping import LOST_LEASE, StopSignal, failed, shut_out
+from facegan.storage.base import ExpiredError
 
 PAUSES_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 
@@ -109,7 +111,7 @@ class Committer:
             self._unsaved = fresh
             why = error.message if isinstance(error, FaceganError) else f"{type(error).__name__}: {error}"
             place.say(f"checkpoint {step:,} could not be committed: {why}")
-            place.stop.give(failed(why))
+            place.stop.give(shut_out(why) if isinstance(error, ExpiredError) else failed(why))
 
     def _until_answered(self, step: int, state: bytes, points: Sequence[Point], samples: Sequence[Sample]) -> None:
         place = self._place
@@ -126,7 +128,7 @@ class Committer:
                 )
                 self.committed = step
                 place.say(f"checkpoint {step:,} committed")
-                checkpoints.prune(place.ledger, place.policy.keep)
+                prune(place.ledger, Policy(newest=place.policy.keep, every=place.policy.keep_every))
             except UnreachableError as error:
                 if self.committed == step:
                     return  # committed; a state that could not be deleted stays, and is named by nobody

@@ -26,6 +26,8 @@ Json: TypeAlias = dict[str, Any]
 
 AT_LEAST_ONE = {"least": 1}
 ABOVE_ZERO = {"above": 0.0}
+BOOLEANS = {"true": True, "false": False}
+NOTHING = {"none", ""}  # what empties an optional key, on the command line and in TOML, which has no null
 
 
 def _one_of(*choices: str) -> Mapping[str, Any]:
@@ -36,46 +38,91 @@ def _one_of(*choices: str) -> Mapping[str, Any]:
 class Model:
     """Which networks, by the name of their family in `facegan.models`.
 
-    `noise` is the distribution of the latent vector, of `latent` components; `init` the layers'
-    initial weights. The value range of the images belongs to the model: `tanh` is [-1, 1], `unit` is [0, 1].
+    `noise` is the distribution of the latent vector, of `latent` components. The value range of the
+    images belongs to the model: `tanh` is [-1, 1], `unit` is [0, 1]. `first_dropout` is the rate of a
+    Dropout after the first convolution of the discriminator, in the families that leave it open.
     """
 
     family: str
     latent: int = field(default=100, metadata=AT_LEAST_ONE)
     noise: str = field(default="normal", metadata=_one_of("normal", "uniform"))
     range: str = field(default="tanh", metadata=_one_of("tanh", "unit"))
+    first_dropout: float = field(default=0.0, metadata={"least": 0.0, "below": 1.0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """Which images, by their name in `facegan.catalog.datasets`."""
+    """Which images, by their name in `facegan.catalog.datasets`, and how they are shown.
+
+    `size` (pixels, both ways) and `crop` say how they were prepared; `None` is as the data set comes.
+    `digest` names one prepared array among several that fit, and is settled before the run is created.
+    Of that array `only` keeps the rows whose column has a value (`label=0`), and `limit` the first so
+    many of them. While training, `cut` shows a random window of so many pixels, and `mirror` every
+    other image mirrored, at random. Coupled networks see two `domains` of the images: `quarter-turn`
+    (half of them as they are, the others turned by 90 degrees), `edges` or `negative` (the others as
+    those), or the name of a column (those without it, and those with it).
+    """
 
     name: str
+    size: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    crop: str = field(default="none", metadata=_one_of("none", "reference", "center", "face"))
+    only: str | None = None
+    limit: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    cut: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    mirror: bool = False
+    domains: str = "quarter-turn"
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adam:
-    """One network's optimiser (Kingma & Ba 2015). Keras' epsilon, 1e-7."""
+    """One network's optimiser (Kingma & Ba 2015). Keras' epsilon, 1e-7.
+
+    `weight_decay` times each kernel is added to its gradient, as Caffe does (not decoupled, and not on
+    biases or normalisation).
+    """
 
     learning_rate: float = field(default=2e-4, metadata=ABOVE_ZERO)
     beta_1: float = field(default=0.5, metadata={"least": 0.0, "below": 1.0})
+    weight_decay: float = field(default=0.0, metadata={"least": 0.0})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """Length and shape of the training.
 
-    `steps` are generator updates. `compile` is `graph` (plain `tf.function`) or `jit` (XLA), whose
-    random numbers differ; `auto` is settled by a table before the run is created. So is `threads`
-    (CPU threads; 0 means settle it), because sums come out differently on another number of them.
+    The length is `images`, the real images shown (of each domain), or `steps`, the generator updates. Where
+    `images` is said, `steps` follows from it and `batch_size`. `schedule` is how the discriminator learns
+    in a step: `together` (one update on the mean of the losses on real and on fake images, which pass
+    apart), `apart` (an update on real images, then one on fake ones), `mixed` (one update on one batch of
+    both, so that batch normalisation sees both). `fresh_latents`: the generator learns on latents of its
+    own, not on those the discriminator saw. `warm_up` is how many updates the discriminator gets on images
+    of uniform noise before the first step. `compile` is `graph` (plain `tf.function`) or `jit` (XLA), whose
+    random numbers differ; `auto` is settled by a table before the run is created. So is `threads` (CPU
+    threads; 0 means settle it), because sums come out differently on another number of them.
     `steps_per_call` is how many steps one call of the compiled function makes; it changes no bit.
     """
 
-    steps: int = field(metadata=AT_LEAST_ONE)
+    steps: int = field(default=0, metadata=AT_LEAST_ONE)
+    images: int | None = field(default=None, metadata=AT_LEAST_ONE)
     batch_size: int = field(default=64, metadata=AT_LEAST_ONE)
+    schedule: str = field(default="together", metadata=_one_of("together", "apart", "mixed"))
+    fresh_latents: bool = False
+    warm_up: int = field(default=0, metadata={"least": 0})
     compile: str = field(default="auto", metadata=_one_of("auto", "graph", "jit"))
     threads: int = field(default=0, metadata={"least": 0})
     steps_per_call: int = field(default=1, metadata=AT_LEAST_ONE)
+
+    def __post_init__(self) -> None:
+        if self.images is not None:
+            object.__setattr__(self, "steps", -(-self.images // self.batch_size))
+        if self.steps == 0:
+            raise BadInputError('the experiment lacks "training.steps"', hint='or its length in "training.images"')
+
+    @property
+    def shown(self) -> int:
+        """The real images shown, of each domain, over all steps."""
+        return self.steps * self.batch_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +140,7 @@ class Evaluation:
     `metric` names it in `facegan.metrics`; `none` judges nothing.
     """
 
-    metric: str = field(default="none", metadata=_one_of("none", "digits-sure"))
+    metric: str = field(default="none", metadata=_one_of("none", "digits-sure", "agreement"))
     every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
     count: int = field(default=500, metadata=AT_LEAST_ONE)
 
@@ -103,12 +150,14 @@ class Checkpoint:
     """When the state is committed, and how many states are kept (never fewer than two).
 
     `every_s` is a cadence that gives way when the storage is slower; `every_steps`, when given, says
-    exactly at which steps instead.
+    exactly at which steps instead. The newest `keep` states are kept, and the first at or after every
+    multiple of `keep_every` steps.
     """
 
     every_s: float = field(default=60.0, metadata=ABOVE_ZERO)
     every_steps: int | None = field(default=None, metadata=AT_LEAST_ONE)
     keep: int = field(default=5, metadata={"least": 2})
+    keep_every: int | None = field(default=None, metadata=AT_LEAST_ONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +225,27 @@ def override(experiment: Experiment, settings: Iterable[str]) -> Experiment:
     return from_json(tree)
 
 
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
+    """The JSON form of an experiment with each of the tables of `changes` laid over it, key by key.
+
+    Raises:
+        BadInputError: the changes say the length twice.
+    """
+    length = changes.get("training")
+    if isinstance(length, Mapping) and length.keys() >= {"steps", "images"}:
+        raise BadInputError(
+            'the length is said twice, in "training.steps" and in "training.images"', hint="leave one of them out"
+        )
+    tree = {group: dict(value) if isinstance(value, Mapping) else value for group, value in base.items()}
+    for group, value in changes.items():
+        if not isinstance(value, Mapping) or not isinstance(tree.get(group), dict):
+            tree[group] = value
+            continue
+        for name, item in value.items():
+            _say(tree, group, name, item)
+    return tree
+
+
 def known_keys() -> dict[str, dataclasses.Field[Any]]:
     """Every key that can be overridden, with its field: type, default and range."""
     found: dict[str, dataclasses.Field[Any]] = {}
@@ -195,15 +265,23 @@ def _put(tree: Json, key: str, text: str) -> None:
         raise _unknown("key", key, known)
     group, _, name = key.rpartition(".")
     owner = _types(Experiment)[group] if group else Experiment
-    value = _parse(key, text, _types(owner)[name])
+    _say(tree, group, name, _parse(key, text, _types(owner)[name]))
+
+
+def _say(tree: Json, group: str, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Set one key. A length said in steps takes the place of one said in images; the other way it follows."""
     (tree[group] if group else tree)[name] = value
+    if (group, name) == ("training", "steps"):
+        tree[group]["images"] = None
 
 
 def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scalar
     """Read a text as the field's type: "none" empties an optional field."""
     kinds = _kinds(wanted)
-    if type(None) in kinds and text.lower() in {"none", ""}:
+    if type(None) in kinds and text.lower() in NOTHING:
         return None
+    if bool in kinds and text.lower() in BOOLEANS:
+        return BOOLEANS[text.lower()]
     for kind in (int, float):
         if kind in kinds:
             try:
@@ -212,7 +290,8 @@ def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scala
                 continue
     if str in kinds:
         return text
-    raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}=1")
+    example = "true" if bool in kinds else "1"
+    raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}={example}")
 
 
 def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 - JSON
@@ -240,11 +319,11 @@ def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 
 def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """The value in the field's type, or an error that says what fits."""
     kinds = _kinds(wanted)
-    if value is None and type(None) in kinds:
+    if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() in NOTHING)):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
         value = _as_float(value)
-    if isinstance(value, bool) or not isinstance(value, tuple(kinds)):
+    if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
         raise BadInputError(f'{key} takes {_words(kinds)}, not "{value}"')
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInputError(f'{key} must be finite, not "{value}"')
@@ -275,7 +354,7 @@ def _kinds(wanted: Any) -> list[type[Any]]:  # noqa: ANN401 - a type expression
 
 
 def _words(kinds: list[type[Any]]) -> str:
-    named = {int: "a whole number", float: "a number", str: "a text", type(None): '"none"'}
+    named = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): '"none"'}
     return " or ".join(named[kind] for kind in kinds)
 
 
@@ -286,6 +365,8 @@ def _unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
 def unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
     """The error for a name that is none of the known ones, which it lists, the closest first."""
     names = sorted(known)
+    if not names:
+        return BadInputError(f'unknown {what} "{value}"', hint="there are none")
     close = difflib.get_close_matches(value, names, n=1)
     listed = ", ".join(names)
     hint = f'did you mean "{close[0]}"? ' if close else ""

@@ -11,6 +11,9 @@ from facegan.errors import BadInputError
 
 RUNS = "runs/"
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+DATASETS = "datasets/"
+_DATASET = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
 
@@ -57,6 +60,15 @@ def checkpoint(run_id: str, step: int, session: int) -> str:
     return f"{checkpoints(run_id)}{step}-{session}/"
 
 
+_CHECKPOINT = re.compile(r"[0-9]+-([0-9]{1,9})/.+", re.DOTALL)
+
+
+def checkpoint_session(run_id: str, key: str) -> int | None:
+    """The number of the session an object below `checkpoints/` is of, or `None` when it is no checkpoint's."""
+    found = _CHECKPOINT.fullmatch(key.removeprefix(checkpoints(run_id)))
+    return int(found[1]) if found and key.startswith(checkpoints(run_id)) else None
+
+
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples/"
@@ -95,6 +107,68 @@ def output(run_id: str, number: int) -> str:
 
 def output_piece(run_id: str, number: int, piece: int) -> str:
     return f"{output(run_id, number)}{piece:06d}.txt"
+
+
+IMAGES = "images.npy"
+ATTRIBUTES = "attributes.csv"
+MANIFEST = "manifest.json"
+
+
+def is_dataset(name: str) -> bool:
+    """Whether prepared data may be called so."""
+    return _DATASET.fullmatch(name) is not None
+
+
+def check_dataset(name: str) -> str:
+    """The name itself, when prepared data may be called so.
+
+    Raises:
+        BadInputError: it holds other than lower-case letters, digits and "-", or is too long.
+    """
+    if not is_dataset(name):
+        raise BadInputError(
+            f'"{name}" cannot be the name of a data set',
+            hint='use 1 to 63 of a-z, 0-9 and "-", and begin with a letter or digit',
+        )
+    return name
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is a whole SHA-256, in lower-case hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def check_digest(digest: str) -> str:
+    """The digest itself, when it is one.
+
+    Raises:
+        BadInputError: it is not 64 hexadecimal digits.
+    """
+    if not is_digest(digest):
+        raise BadInputError(f'"{digest}" is no digest of a data set', hint="facegan-job data list --json shows them")
+    return digest
+
+
+def datasets(name: str) -> str:
+    return f"{DATASETS}{check_dataset(name)}/"
+
+
+def dataset(name: str, digest: str) -> str:
+    return f"{datasets(name)}{check_digest(digest)}/"
+
+
+def dataset_part(name: str, digest: str, part: int) -> str:
+    """One range of 32 MiB of the array of images."""
+    return f"{dataset(name, digest)}images/{part:06d}"
+
+
+def dataset_attributes(name: str, digest: str) -> str:
+    return dataset(name, digest) + ATTRIBUTES
+
+
+def dataset_manifest(name: str, digest: str) -> str:
+    """Written last: it makes the others whole."""
+    return dataset(name, digest) + MANIFEST
 
 
 def run_url(store_url: str, run_id: str) -> str:

@@ -130,15 +130,16 @@ def _appended(ledger: Ledger, since: int, watched: OpenSession) -> bool:
 
 
 def require_whole(ledger: Ledger) -> None:
-    """Hold the ledger against what its newest session has seen of it.
+    """Hold the ledger against itself, and against what its newest session has seen of it.
 
     An entry deleted from the end leaves a shorter ledger that looks as good as any. The last holder's
     heartbeat remembers which entry it saw last, and that entry's digest.
 
     Raises:
-        DamagedError: the entry is missing, or another stands in its place.
+        DamagedError: the entry is missing, or another stands in its place, or the newest follows none.
     """
     lease = ledger.refresh().lease
+    ledger.linked(ledger.seq)
     beat = wire.read(ledger.store, ledger.run, lease.session) if lease else None
     if beat is None or beat.seq < 0:
         return

@@ -17,19 +17,22 @@ from types import FrameType
 from typing import cast
 
 from facegan import layout, process
+from facegan.attended import Attendant
 from facegan.committer import Wait
 from facegan.experiment import Experiment
 from facegan.home import home
 from facegan.noise import is_noise
 from facegan.output import Output
+from facegan.progress import Seldom
 from facegan.stopping import StopCause, StopSignal
-from facegan.storage import open_store
+from facegan.storage import ObjectStore, open_store
 from facegan.storage.retry import PatientStore
 from facegan.trainer import Trainer
 from facegan.worker import Surroundings, run_session
 
 TRAINER = "facegan.training.gan:build"
 DATA = "facegan.data:load"
+PROGRESS_EVERY_S = 15.0  # each piece of a session's output is a request
 GRACE_S = 25.0  # what `docker stop` and most spot machines leave between the first signal and the last
 
 
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             number=asked.session,
             holder=new_id(),
             machine=process.this_process(),
-            build=build_trainer,
+            build=lambda experiment: build_trainer(experiment, run, store, attendant(experiment, stop, console.say)),
             clock=time.monotonic,
             wall_s=time.time,
             sleep=time.sleep,
@@ -73,14 +76,28 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def build_trainer(experiment: Experiment) -> Trainer:
-    """The real trainer: TensorFlow and the data are loaded here, when the lease is already held."""
-    images = _named(DATA)(experiment.data.name, home())
-    return cast("Trainer", _named(TRAINER)(experiment, images))
+def build_trainer(experiment: Experiment, run: str, store: ObjectStore, attendant: Attendant) -> Trainer:
+    """The real trainer: TensorFlow and the data are loaded here, when the lease is already held.
+
+    Data that are not on this machine come from the run's store, and say how far they are.
+    """
+    images = attendant.attend(lambda say: _named(DATA)(experiment.data, home(), store, say))
+    return cast("Trainer", _named(TRAINER)(experiment, images, run=run))
+
+
+def attendant(experiment: Experiment, stop: StopSignal, say: Callable[[str], object]) -> Attendant:
+    """Who listens for a stop while the data come, and passes on now and then how far they are."""
+    return Attendant(
+        stop=stop,
+        spawn=spawn,
+        clock=time.monotonic,
+        say=Seldom(say, time.monotonic, PROGRESS_EVERY_S),
+        silence_s=experiment.session.stall_s,
+    )
 
 
 def spawn(work: Callable[[], None]) -> Wait:
-    thread = threading.Thread(target=work, name="committer", daemon=True)
+    thread = threading.Thread(target=work, name="beside", daemon=True)
     thread.start()
 
     def wait(seconds: float | None) -> bool:

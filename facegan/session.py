@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from facegan import layout
-from facegan.storage.base import NotFoundError, ObjectStore
+from facegan.storage.base import NotFoundError, ObjectStore, TooLargeError
+
+LARGEST_BEAT = 64 << 10  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,12 @@ def write(store: ObjectStore, run: str, number: int, beat: Heartbeat) -> None:
 def read(store: ObjectStore, run: str, number: int) -> Heartbeat | None:
     """The session's newest heartbeat; `None` before the first, or when it is not as it was written."""
     try:
-        fields = json.loads(store.get(layout.heartbeat(run, number)))
+        fields = json.loads(store.get(layout.heartbeat(run, number), at_most=LARGEST_BEAT))
         if fields.pop("check") != _check(fields):
             return None
         known = {f.name for f in dataclasses.fields(Heartbeat)}
         return Heartbeat(**{name: value for name, value in fields.items() if name in known})
-    except (NotFoundError, ValueError, TypeError, AttributeError, KeyError):
+    except (NotFoundError, TooLargeError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None  # a damaged heartbeat says nothing, and the next one heals it
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facegan.errors import SessionExit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopCause:
     """`outcome` and `why` are what the report will say.
 
     `commit`: whether the state may become a final checkpoint. `report`: whether anything may be said at all.
-    `grace_s`: how long the session may still take, when somebody is waiting to kill it.
+    `grace_s`: how long the session may still take, when somebody is waiting to kill it. `code`: what its
+    process ends with, when that is another than the outcome's own.
     """
 
     outcome: str
@@ -18,18 +21,28 @@ class StopCause:
     commit: bool = True
     report: bool = True
     grace_s: float | None = None
+    code: SessionExit | None = None
 
 
 def interrupted(why: str) -> StopCause:
     return StopCause(outcome="interrupted", why=why)
 
 
-def failed(why: str) -> StopCause:
+def failed(why: str, code: SessionExit = SessionExit.FAILED) -> StopCause:
     """The state is not to be trusted, or not to be had: what was committed last stands."""
-    return StopCause(outcome="failed", why=why, commit=False)
+    return StopCause(outcome="failed", why=why, commit=False, code=code)
+
+
+def shut_out(why: str) -> StopCause:
+    """Nothing more can be written: what was committed last stands, and whoever may write goes on from there."""
+    return StopCause(outcome="interrupted", why=why, commit=False)
 
 
 LOST_LEASE = StopCause(outcome="interrupted", why="another session holds the run", commit=False, report=False)
+
+
+class StoppedError(Exception):
+    """Work was left because the session is to stop; `StopSignal.cause` says why."""
 
 
 class StopSignal:

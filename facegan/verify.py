@@ -114,7 +114,7 @@ def _chain(ledger: Ledger, verdict: Verdict) -> list[Entry]:
             verdict.wrong.append(Finding(object=key, how=error.message))
             fold, before = None, None
             continue
-        verdict.wrong += [Finding(object=key, how=how) for how in _link(entry, seq, before)]
+        verdict.wrong += [Finding(object=key, how=how) for how in _link(entry, before)]
         if fold is not None or seq == 0:
             verdict.wrong += [Finding(object=key, how=how) for how in _fold(entry, fold)]
         fold, before = folding.from_json(entry.fold), now
@@ -122,9 +122,7 @@ def _chain(ledger: Ledger, verdict: Verdict) -> list[Entry]:
     return checked
 
 
-def _link(entry: Entry, seq: int, before: str | None) -> Iterator[str]:
-    if entry.seq != seq:
-        yield f"calls itself entry {entry.seq}"
+def _link(entry: Entry, before: str | None) -> Iterator[str]:
     if before is not None and entry.prev != before:
         yield "breaks the hash chain: it does not follow the entry that stands before it"
 
@@ -156,7 +154,10 @@ def _objects(ledger: Ledger, entry: Entry, verdict: Verdict, pruned: set[int], k
             continue
         verdict.size += len(data)
         if name == layout.METRICS and key not in known:  # healed since, but its steps were trained again
-            yield from (point.step for point in decode_metrics(data))
+            try:
+                yield from (point.step for point in decode_metrics(data))
+            except DamagedError as error:
+                verdict.wrong.append(Finding(object=key, how=error.message))
 
 
 def _steps(checked: list[Entry], counted: Counter[int], verdict: Verdict) -> None:

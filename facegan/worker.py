@@ -20,8 +20,8 @@ from facegan.experiment import Experiment, Json
 from facegan.ledger import Fold, Ledger, Wish, Writer
 from facegan.output import Output
 from facegan.pulse import Pulse
-from facegan.stopping import LOST_LEASE, StopCause, StopSignal, failed, interrupted
-from facegan.storage.base import ObjectStore
+from facegan.stopping import LOST_LEASE, StopCause, StoppedError, StopSignal, failed, interrupted, shut_out
+from facegan.storage.base import ExpiredError, ObjectStore
 from facegan.trainer import BuildTrainer, Trainer
 
 SAY_EVERY_S = 30.0  # the heartbeat says it every five; each piece of output is a request
@@ -104,15 +104,20 @@ class _Session:
         rest = self.here.repeat(self._beat, self.experiment.session.heartbeat_s)
         try:
             cause = self._train()
+        except StoppedError:  # before the first step: there is nothing to commit
+            cause = self.here.stop.cause or interrupted("asked to stop")
         except NotHolderError as error:
             cause = LOST_LEASE
             tell(self.here.say, error)
         except UnreachableError as error:
             tell(self.here.say, error)
             return SessionExit.INTERRUPTED  # nothing is appended: whoever comes next sees a silent session
+        except ExpiredError as error:
+            tell(self.here.say, error)
+            cause = shut_out(error.message)
         except FaceganError as error:
             tell(self.here.say, error)
-            cause = failed(error.message)
+            cause = failed(error.message, error.exit_code)
         except Exception as error:  # noqa: BLE001 - the last line of a session: whatever broke is reported
             self.here.say(traceback.format_exc())
             cause = failed(f"{type(error).__name__}: {error}")
@@ -258,6 +263,8 @@ class _Session:
         if here.stop.cause is LOST_LEASE:
             return LOST_LEASE
         if cause.commit and committer.committed < trainer.step:
+            if here.stop.cause is not None and not here.stop.cause.commit:
+                return here.stop.cause  # the storage did answer: it refused
             raise UnreachableError(f"step {trainer.step:,} could not be committed: the storage did not answer in time")
         return cause
 
@@ -293,7 +300,7 @@ class _Session:
         except FaceganError as error:
             tell(here.say, error)
             return error.exit_code
-        return _EXITS[cause.outcome]
+        return cause.code or _EXITS[cause.outcome]
 
     def _beat(self) -> None:
         """One heartbeat, and the watchdog: a step that never ends cannot be asked to stop.

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from facegan import process
+from facegan.accounts import has_account, open_account
 from facegan.catalog.datasets import DATASETS
 from facegan.errors import FaceganError
 from facegan.process import Life
 from facegan.storage.base import ObjectStore
-from jobs import heavy, recipe
+from jobs import credentials, heavy, recipe
 from jobs.context import Context
 
 LEAST_FREE_BYTES = 2 * 10**9
@@ -39,6 +40,7 @@ def examine(context: Context) -> list[Check]:
         space(shutil.disk_usage(_existing(context)).free),
         evidence(),
         store(context),
+        *account(context),
         *(data(name, context) for name in DATASETS),
     ]
 
@@ -121,6 +123,34 @@ def _fault(at: ObjectStore, key: str) -> str:
     finally:
         at.delete(key)
     return ""
+
+
+def account(context: Context) -> list[Check]:
+    """Looks at what docs/storage.md asks of a bucket, and for credentials that outlived their sessions."""
+    if not has_account(context.store.url):
+        return []
+    try:
+        found = [
+            Check(name=each.name, ok=each.ok, found=each.found, hint=each.hint)
+            for each in open_account(context.store.url).bucket()
+        ]
+    except FaceganError as error:
+        found = [Check(name="bucket", ok=None, found=error.message, hint=error.hint or "")]
+    return [*found, left_over(context)]
+
+
+def left_over(context: Context) -> Check:
+    """Proves that no credentials outlived the sessions they were minted for."""
+    try:
+        runs = credentials.left_over(context)
+    except FaceganError as error:
+        return Check(name="credentials", ok=None, found=error.message, hint=error.hint or "")
+    return Check(
+        name="credentials",
+        ok=not runs,
+        found=f"of runs without a session: {', '.join(runs)}" if runs else "none outlived its session",
+        hint=f"facegan-job credentials revoke {runs[0]}" if runs else "",
+    )
 
 
 def data(name: str, context: Context) -> Check:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Protocol
 
 from facegan.ledger import FINAL, Fold, Ledger
+from facegan.length import duration
 from jobs import launch
 from jobs.context import Context
 from jobs.run import RunView, view
@@ -63,14 +64,3 @@ def progress(now: RunView) -> str:
     if now.checkpoint:
         parts.append(f"checkpoint {now.checkpoint:,}")
     return "  ".join([*parts, *now.flags])
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person says it: "4h 24m", "3m 20s", "12s"."""
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    if hours >= 24:  # noqa: PLR2004
-        return f"{hours // 24}d {hours % 24}h"
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

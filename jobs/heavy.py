@@ -6,9 +6,9 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from facegan import layout
+from facegan import layout, progress
 from facegan.home import VARIABLE
 from facegan.noise import is_noise
 from jobs.context import Context
@@ -34,6 +34,25 @@ def run(context: Context, *arguments: str, quiet: bool = False) -> int:
                 sys.stderr.write(line.decode(errors="replace"))
                 sys.stderr.flush()
     return child.returncode
+
+
+def watched(context: Context, *arguments: str, show: Callable[[str], object]) -> tuple[int, str]:
+    """Run it to its end, and show its progress; its exit code and the data it printed, which are few."""
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        command(*arguments),
+        env=environment(context),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        for line in child.stderr or ():
+            if line.startswith(progress.MARK.encode()):
+                show(line.decode(errors="replace").strip())
+            elif not is_noise(line):
+                sys.stderr.write(line.decode(errors="replace"))
+                sys.stderr.flush()
+        said = child.stdout.read().decode(errors="replace") if child.stdout else ""
+    return child.returncode, said
 
 
 def start(context: Context, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

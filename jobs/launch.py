@@ -61,14 +61,14 @@ def order(context: Context, run: str, number: int, gpu: str | None) -> Order:
     return Order(run=run, run_url=layout.run_url(context.store.url, run), number=number, gpu=gpu)
 
 
-def create(context: Context, run: str, chosen: Experiment) -> Ledger:
+def create(context: Context, run: str, chosen: Experiment, images: int | None = None) -> Ledger:
     """Begin the run, or find that it was begun with the same content before.
 
     Raises:
         BadInputError: the id is taken by a run with other content.
     """
     ledger = context.ledger(run)
-    body = recipe.created_body(run, chosen)
+    body = recipe.created_body(run, chosen, images)
     if not ledger.create(body):
         there = ledger.entry(0).body
         if any(there[key] != body[key] for key in ("run", "experiment", "data")):

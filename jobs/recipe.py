@@ -7,62 +7,197 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from facegan import __version__, catalog, experiment, layout
+from facegan import __version__, catalog, experiment, layout, prepared
 from facegan.catalog import compile as compiling
-from facegan.catalog import datasets
+from facegan.catalog import datasets, families, fitting
 from facegan.errors import BadInputError
-from facegan.experiment import Experiment, Json
+from facegan.experiment import Data, Experiment, Json
+from facegan.prepared import Manifest
+from facegan.prepared.selection import MADE, require_columns
+from facegan.storage.base import ObjectStore
+from jobs.shelf import Copy, Look, described, empty
 
 
-def resolve(named: str, settings: Sequence[str], *, device: str, cores: int) -> Experiment:
+def resolve(named: str, settings: Sequence[str], *, device: str, cores: int, look: Look = empty) -> Experiment:
     """The experiment of that name or file, with the user's settings and the machine's choices made.
 
     Compile choice and threads come from a table and the number of cores, and are fixed from here on:
-    measured at every start, they would differ between sessions, and with them the bits.
+    measured at every start, they would differ between sessions, and with them the bits. So is the array
+    of prepared data, by its digest, and the length, in steps. `look` finds what is prepared.
 
     Raises:
-        BadInputError: no such experiment, file, key or data set, or a value that does not fit.
+        BadInputError: no such experiment, file, key or data set, or a value that does not fit; not just one
+            prepared array fits, and says what to type; or parts that do not go together.
     """
     chosen = experiment.override(_load(named), settings)
-    datasets.find(chosen.data.name)
-    training = chosen.training
+    training = replace(chosen.training, images=None)  # the steps follow from it, and are what counts from here on
     if training.compile == "auto":
         training = replace(training, compile=compiling.choose(chosen.model.family, device))
     if training.threads == 0:
         training = replace(training, threads=cores)
-    return replace(chosen, training=training)
+    coupled = families.find(chosen.model.family).domains > 1
+    data, columns = _settled(chosen.data, look, coupled=coupled)
+    settled = replace(chosen, training=training, data=data)
+    fitting.require(settled, columns)
+    return settled
 
 
-def created_body(run: str, chosen: Experiment) -> Json:
-    """What the run's first ledger entry says."""
-    digest = datasets.find(chosen.data.name).digest
+def created_body(run: str, chosen: Experiment, images: int | None = None) -> Json:
+    """What the run's first ledger entry says. `images` is how many it is shown, where that was counted."""
+    counted = {} if images is None else {"count": images}
     return {
         "run": layout.check_run_id(run),
         "experiment": experiment.to_json(chosen),
         "code": __version__,
-        "data": {"name": chosen.data.name, "digest": digest},
+        "data": {"name": chosen.data.name, "digest": chosen.data.digest, **counted},
     }
 
 
-def data_is_here(name: str, home: Path) -> tuple[bool, str]:
-    """Whether a session on this machine could read the data set, and what to type if not."""
-    data = datasets.find(name)
-    if data.package is not None:
-        return importlib.util.find_spec(data.package) is not None, "pip install 'facegan-job[demo]'"
-    return (home / "data" / data.file).exists(), f"facegan-job data prepare {data.name}"
+def require_data(data: Data, home: Path | None, store: ObjectStore) -> None:
+    """Refuse what a session could not read: what is neither in the run's store nor on its machine.
 
-
-def require_data(chosen: Experiment, home: Path) -> None:
-    """Refuse what a session on this machine could not read.
+    `home` is FACEGAN_HOME of this machine, when sessions run here.
 
     Raises:
-        BadInputError: the data set is not here; says how to get it.
+        BadInputError: it is not there; says how to get it there.
     """
-    here, hint = data_is_here(chosen.data.name, home)
-    if not here:
-        raise BadInputError(f'data set "{chosen.data.name}" is not on this machine', hint=hint)
+    known = datasets.DATASETS.get(data.name)
+    if known is not None and known.package is not None:
+        if home is not None and importlib.util.find_spec(known.package) is None:
+            raise BadInputError(
+                f'data set "{data.name}" is not on this machine', hint="pip install 'facegan-job[demo]'"
+            )
+        return
+    digest = str(data.digest)
+    if home is not None and prepared.folder_of(home, data.name, digest).exists():
+        return
+    if next(store.list(layout.dataset_manifest(data.name, digest)), None) is not None:
+        return
+    place = "on this machine" if home is not None else "where the session runs"
+    raise BadInputError(f'data set "{data.name}" is neither {place} nor in {store.url}', hint=prepare_line(data))
+
+
+def data_is_here(name: str, home: Path) -> tuple[bool, str]:
+    """Whether anything of this data set can be read on this machine, and what to type if not."""
+    known = datasets.find(name)
+    if known.package is not None:
+        return importlib.util.find_spec(known.package) is not None, "pip install 'facegan-job[demo]'"
+    return next(prepared.list_local(home, name), None) is not None, prepare_line(Data(name=name))
+
+
+def prepare_line(data: Data) -> str:
+    """The command that prepares these data."""
+    known = datasets.DATASETS.get(data.name)
+    words = ["facegan-job data prepare", data.name]
+    words += [] if known is not None and known.downloads else ["--source PATH"]
+    words += [] if data.size is None else [f"--size {data.size}"]
+    words += [] if data.crop == "none" else [f"--crop {data.crop}"]
+    return " ".join(words)
+
+
+def _settled(data: Data, look: Look, *, coupled: bool) -> tuple[Data, Sequence[str]]:
+    """The same data with the digest of the one array that fits, all that is asked of it checked; and its columns.
+
+    Only `coupled` networks ask for domains.
+    """
+    layout.check_dataset(data.name)
+    pinned = datasets.pinned(data)
+    if pinned is not None and pinned.startswith(data.digest or ""):
+        known = datasets.find(data.name)
+        _require_chosen(data, known.columns, coupled=coupled)
+        _require_cut(data, *datasets.shape(replace(data, cut=None))[:2])
+        return replace(data, digest=pinned), known.columns
+    _require_array(data)
+    manifest = _the_one(data, look).manifest
+    _require_chosen(data, manifest.columns, coupled=coupled)
+    _require_cut(data, manifest.height, manifest.width)
+    data = replace(data, size=_size(data, manifest), digest=manifest.digest)
+    wanted = datasets.shape(replace(data, cut=None))
+    if wanted != manifest.shape:
+        raise BadInputError(
+            f"the prepared images of {data.name} are {_times(manifest.shape)}, not {_times(wanted)}",
+            hint=prepare_line(data),
+        )
+    return data, manifest.columns
+
+
+def _require_chosen(data: Data, columns: Sequence[str], *, coupled: bool) -> None:
+    """Refuse a choice by columns that are not there; what domains are called says nothing where there is one."""
+    require_columns(data if coupled else replace(data, domains=MADE[0]), columns)
+
+
+def _require_array(data: Data) -> None:
+    """Refuse to look for prepared arrays of a set that is read where it is, as it is."""
+    known = datasets.DATASETS.get(data.name)
+    if known is not None and known.package is not None:
+        raise BadInputError(
+            f'"{data.name}" comes as it is: {_times(datasets.shape(Data(name=data.name)))}, digest {known.digest}',
+            hint=f"--set data.name=mnist, and: {prepare_line(replace(data, name='mnist'))}",
+        )
+
+
+def _the_one(data: Data, look: Look) -> Copy:
+    """The only prepared array that fits.
+
+    Which images of the set it holds (`limit`, `domains`) is no part of fitting: where several fit, the user says.
+
+    Raises:
+        BadInputError: none fits, or several do.
+    """
+    there = look(data.name, data.digest)
+    if not there and data.name not in datasets.DATASETS:
+        raise experiment.unknown("data set", data.name, {*datasets.DATASETS, *(c.manifest.name for c in look(None))})
+    if data.digest is not None:
+        named = [copy for copy in there if copy.manifest.digest.startswith(data.digest)]
+        return _only(named, f'prepared "{data.name}" with digest "{data.digest}"', there, data)
+    fitting = [copy for copy in there if _fits(copy.manifest, data)]
+    size = "" if data.size is None else f" at {data.size} px"
+    return _only(fitting, f'prepared "{data.name}"{size} with crop {data.crop}', there, data)
+
+
+def _only(fitting: Sequence[Copy], called: str, there: Sequence[Copy], data: Data) -> Copy:
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        listed = "; ".join(described(copy.manifest) for copy in fitting)
+        raise BadInputError(
+            f"there are {len(fitting)} of {called}: {listed}",
+            hint=f"--set data.digest={fitting[0].manifest.digest[:12]} takes the first",
+        )
+    others = "; ".join(described(copy.manifest) for copy in there)
+    raise BadInputError(f"there is no {called}" + (f"; there is: {others}" if others else ""), hint=prepare_line(data))
+
+
+def _fits(manifest: Manifest, data: Data) -> bool:
+    if manifest.crop != data.crop:
+        return False
+    if data.size is not None:
+        return (manifest.height, manifest.width) == (data.size, data.size)
+    known = datasets.DATASETS.get(data.name)
+    return known is None or known.shape is None or known.shape == manifest.shape
+
+
+def _size(data: Data, manifest: Manifest) -> int | None:
+    """`data.size`, read off the array where neither the user nor the data set says it."""
+    known = datasets.DATASETS.get(data.name)
+    if data.size is not None or (known is not None and known.shape is not None):
+        return data.size
+    if manifest.height != manifest.width:
+        raise BadInputError(
+            f"the prepared images of {data.name} are {_times(manifest.shape)}, and networks take square ones",
+            hint=prepare_line(replace(data, size=64)),
+        )
+    return manifest.height
+
+
+def _require_cut(data: Data, height: int, width: int) -> None:
+    if data.cut is not None and data.cut > min(height, width):
+        raise BadInputError(f'no window of "{data.cut}" pixels (data.cut) fits into images of {height}x{width}')
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _load(named: str) -> Experiment:
@@ -78,15 +213,5 @@ def _load(named: str) -> Experiment:
     base = tree.pop("extends", None)
     tree.setdefault("name", path.stem)
     layout.check_run_id(str(tree["name"]))
-    if base is not None:
-        tree = _merged(experiment.to_json(catalog.find(str(base)).experiment), tree)
-    return experiment.from_json(tree)
-
-
-def _merged(base: Json, changes: Json) -> dict[str, Any]:
-    """The base with each of the file's tables laid over it, key by key."""
-    merged = dict(base)
-    for key, value in changes.items():
-        below = merged.get(key)
-        merged[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+    below = {} if base is None else experiment.to_json(catalog.find(str(base)).experiment)
+    return experiment.from_json(experiment.merged(below, tree))

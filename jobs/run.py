@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from facegan import session as wire
-from facegan.experiment import Json
+from facegan.experiment import Json, from_json
 from facegan.ledger import FINAL, Fold, Ledger, State
+from facegan.length import Length, images_of, length, rounded
 from facegan.storage.base import ObjectStore
 from jobs.errors import Exit
 
@@ -66,6 +67,40 @@ def view(ledger: Ledger, now: float) -> RunView:
         losses=beat.losses if beat else {},
         at=at,
         why=_why(fold, beat, silent_s),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How far a run is, and how far it goes: in images shown, which can be compared between runs."""
+
+    done: Length
+    whole: Length
+
+    def to_json(self) -> Json:
+        return {
+            "images": self.done.images,
+            "of_images": self.whole.images,
+            "epochs": self.done.epochs,
+            "of_epochs": self.whole.epochs,
+            "batch_size": self.whole.batch_size,
+        }
+
+    def __str__(self) -> str:
+        of_each = " of each domain" if self.whole.domains > 1 else ""
+        parts = [f"{self.done.images:,} of {self.whole.images:,} images{of_each}"]
+        if self.done.epochs is not None and self.whole.epochs is not None:
+            parts.append(f"epoch {rounded(self.done.epochs)} of {rounded(self.whole.epochs)}")
+        return ", ".join(parts)
+
+
+def shown(ledger: Ledger, now: RunView) -> Shown:
+    """How far the run is as seen in `now`. Reads the first entry: what is trained is said there."""
+    body = ledger.entry(0).body
+    experiment = from_json(body["experiment"])
+    count = images_of(experiment.data, body.get("data", {}))
+    return Shown(
+        done=length(experiment, steps=now.step, count=count), whole=length(experiment, steps=now.steps, count=count)
     )
 
 

@@ -52,6 +52,14 @@ def load(
     return Settings(home=at, **found)
 
 
+def without_password(tracking: str) -> str:
+    """A tracking URI as it may be shown and written down: MLflow takes user and password from variables as well."""
+    scheme, found, rest = tracking.partition("://")
+    if not found or scheme.startswith("sqlite"):
+        return tracking
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 def _read(path: Path) -> dict[str, str]:
     """One settings file; a file that is not there settles nothing."""
     try:

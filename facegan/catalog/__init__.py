@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from facegan.catalog import mnist
+from facegan.catalog import cogan, dcgan, mnist, variants
 from facegan.catalog.entry import Entry
 from facegan.experiment import unknown
 
-CATALOG = MappingProxyType({entry.experiment.name: entry for entry in mnist.ENTRIES})
+CATALOG = MappingProxyType(
+    {entry.experiment.name: entry for entry in (*mnist.ENTRIES, *cogan.ENTRIES, *dcgan.ENTRIES, *variants.ENTRIES)}
+)
 
 
 def find(name: str) -> Entry:

@@ -5,10 +5,7 @@ The two choices draw different random numbers, so the choice is part of the run 
 
 from __future__ import annotations
 
-from facegan.experiment import unknown
-
-LAYERS = {"dcgan-28": "convolution", "cogan-dense": "dense"}
-"""What each model family spends its time on."""
+from facegan.catalog import families
 
 CPU = {
     # XLA's CPU convolutions are an order of magnitude slower than TensorFlow's (oneDNN).
@@ -26,6 +23,5 @@ def choose(family: str, device: str) -> str:
     Raises:
         BadInputError: there is no such family.
     """
-    if family not in LAYERS:
-        raise unknown("model family", family, LAYERS)
-    return CPU[LAYERS[family]] if device == "cpu" else "jit"
+    works_on = families.find(family).works_on
+    return CPU[works_on] if device == "cpu" else "jit"

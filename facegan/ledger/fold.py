@@ -283,6 +283,8 @@ def _checkpoint(fold: Fold, fact: Fact) -> Fold:
 
 def _pruned(fold: Fold, fact: Fact) -> Fold:
     gone = set(fact.body["checkpoints"])
+    if fold.holder and fold.tip is None and not fold.holds(fact.by):
+        raise fact.refuse(f"session {fold.holder.number} has not said yet which of them it continues from")
     if not gone <= {seq for seq, _ in fold.good[:-2]}:
         raise fact.refuse("only checkpoints older than the last two good ones may be pruned")
     if fold.tip and fold.tip[0] in gone:

@@ -23,9 +23,10 @@ from facegan import layout
 from facegan.errors import BadInputError, DamagedError, FaceganError, SessionExit
 from facegan.experiment import Experiment, Json, from_json
 from facegan.ledger import fold as folding
-from facegan.ledger.entry import GENESIS, SCHEMA, Entry, decode, digest, encode
+from facegan.ledger import form
+from facegan.ledger.entry import GENESIS, LARGEST_ENTRY, SCHEMA, Entry, decode, digest, encode, is_sealed
 from facegan.ledger.fold import Fold
-from facegan.storage.base import NotFoundError, ObjectStore
+from facegan.storage.base import NotFoundError, ObjectStore, TooLargeError
 
 
 class NoRunError(FaceganError):
@@ -95,7 +96,10 @@ class Ledger:
         return self._fold
 
     def refresh(self) -> Fold:
-        """Read what was appended since: one listing, and one get if there is anything new.
+        """Read what was appended since: one listing, and a get for whatever is new.
+
+        The first look reads the newest entry only, which holds the run as folded so far. From then on every
+        entry is read, and must follow the one before by its hash.
 
         Raises:
             NoRunError: there is no such run.
@@ -103,16 +107,17 @@ class Ledger:
         """
         with self._lock:
             after = layout.entry(self.run, self._seq) if self._seq >= 0 else ""
-            expected = self._seq + 1
+            newest = self._seq
             for key in self.store.list(layout.ledger(self.run), after=after):
                 seq = layout.entry_seq(key)
-                if seq is None:
+                if seq is None or seq <= newest:
                     continue
-                if seq != expected:
-                    raise _missing(layout.entry(self.run, expected))
-                expected += 1
-            if expected - 1 > self._seq:
-                self._read_tail(expected - 1)
+                for hidden in range(newest + 1, seq):
+                    self._get(hidden)  # a listing may be behind what is there, in the middle too
+                newest = seq
+            for seq in range(self._seq + 1 if self._seq >= 0 else newest, newest + 1):
+                if seq > self._seq:
+                    self._read(seq, self._get(seq))
             if self._fold is None:
                 raise NoRunError(
                     f'there is no run "{self.run}" in {self.store.url}', hint="facegan-job ps lists the runs"
@@ -120,25 +125,36 @@ class Ledger:
             return self._fold
 
     def entry(self, seq: int) -> Entry:
-        """The entry of that number, checked."""
-        key = layout.entry(self.run, seq)
-        try:
-            return decode(self.store.get(key), key)
-        except NotFoundError:
-            raise _missing(key) from None
+        """The entry of that number, checked: as it was written, and of a form that can be."""
+        return self._decoded(seq, self._get(seq))
 
     def digest_of(self, seq: int) -> str:
         """The SHA-256 of the entry of that number, as it stands in the store."""
-        key = layout.entry(self.run, seq)
-        try:
-            return digest(self.store.get(key))
-        except NotFoundError:
-            raise _missing(key) from None
+        return digest(self._get(seq))
+
+    def linked(self, seq: int) -> Entry:
+        """The entry of that number, once it was seen to follow the one that stands before it.
+
+        Raises:
+            DamagedError: it does not, or either is not as it was written; names which.
+        """
+        *_, entry = self._chain(max(seq - 1, 0), seq)
+        return entry
 
     def entries(self, *, after: int = -1) -> Iterator[Entry]:
-        """Every entry with a number higher than `after`, to the newest."""
+        """Every entry with a number higher than `after`, to the newest; each must follow the one before it."""
         self.refresh()
-        return (self.entry(seq) for seq in range(after + 1, self._seq + 1))
+        return self._chain(after + 1, self._seq)
+
+    def _chain(self, first: int, last: int) -> Iterator[Entry]:
+        before = None
+        for seq in range(first, last + 1):
+            data = self._get(seq)
+            entry = self._decoded(seq, data)
+            if before is not None:
+                self._require_link(seq, entry, before)
+            before = digest(data)
+            yield entry
 
     def created(self) -> Experiment:
         """The experiment as it was resolved when the run was created.
@@ -182,37 +198,57 @@ class Ledger:
     def _create_next(self, data: bytes) -> bool:
         """Create the next entry: True when it is ours, False when another's stands there and was read."""
         seq = self._seq + 1
-        key = layout.entry(self.run, seq)
-        if self.store.put_new(key, data) or self.store.get(key) == data:
+        if self.store.put_new(layout.entry(self.run, seq), data):
             self._read(seq, data)
             return True
-        self.refresh()
-        return False
+        there = self._get(seq)
+        self._read(seq, there)  # read where it stands: a listing may not show it yet
+        return there == data
 
     def _encoded(self, seq: int, kind: str, body: Json, fold: Fold | None) -> bytes:
         after = folding.apply(fold, seq, self.writer.holder, kind, body)
-        return encode(
-            Entry(
-                seq=seq,
-                prev=self._digest if fold else GENESIS,
-                at=self.writer.at(),
-                by=self.writer.holder,
-                nonce=self.writer.new_id(),
-                kind=kind,
-                body=body,
-                fold=folding.to_json(after),
-            )
+        entry = Entry(
+            seq=seq,
+            prev=self._digest if fold else GENESIS,
+            at=self.writer.at(),
+            by=self.writer.holder,
+            nonce=self.writer.new_id(),
+            kind=kind,
+            body=body,
+            fold=folding.to_json(after),
         )
+        form.require(entry, self.run, seq)  # nobody writes what nobody would read
+        return encode(entry)
 
-    def _read_tail(self, seq: int) -> None:
+    def _get(self, seq: int) -> bytes:
+        """The entry's bytes. A bad download is no damage: what is not as it was written is fetched once more.
+
+        Raises:
+            DamagedError: it is not there.
+        """
         key = layout.entry(self.run, seq)
         try:
-            self._read(seq, self.store.get(key))
+            data = self.store.get(key, at_most=LARGEST_ENTRY)
+            return data if is_sealed(data) else self.store.get(key, at_most=LARGEST_ENTRY)
         except NotFoundError:
             raise _missing(key) from None
+        except TooLargeError as error:
+            raise DamagedError(f"a ledger entry is not as it was written: {error.message}") from None
+
+    def _decoded(self, seq: int, data: bytes) -> Entry:
+        return form.require(decode(data, layout.entry(self.run, seq)), self.run, seq)
+
+    def _require_link(self, seq: int, entry: Entry, before: str) -> None:
+        if entry.prev != before:
+            raise DamagedError(
+                f'the ledger entry "{layout.entry(self.run, seq)}" does not follow the one that stands before it',
+                hint="it was not written by this program: see who may write to the store; nothing was changed",
+            )
 
     def _read(self, seq: int, data: bytes) -> None:
-        entry = decode(data, layout.entry(self.run, seq))
+        entry = self._decoded(seq, data)
+        if seq == self._seq + 1:
+            self._require_link(seq, entry, self._digest)
         self._fold = folding.from_json(entry.fold)
         self._seq, self._digest, self._schema, self._at = seq, digest(data), entry.schema, entry.at
 

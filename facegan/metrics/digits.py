@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -11,8 +12,14 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from facegan.models.network import layer_seed
+from facegan.data import Images
+from facegan.data.domains import Domain, Look, negative, plain, turned, upright
+from facegan.errors import BadInputError
+from facegan.experiment import Experiment
+from facegan.metrics.metric import Metric
+from facegan.models.network import DOMAINS, layer_seed
 
+SHAPE = (28, 28, 1)
 SURE = 0.9  # probability of the likeliest digit
 CLASSES = 11  # ten digits, and "none"
 STEPS = 1_000
@@ -22,9 +29,11 @@ GRAINS = (1, 2, 4, 7, 14, 28)  # pixels: noise from white to flat grey
 LEARNING_RATE = 2e-3  # falls to zero in a straight line
 SHIFT = 2  # pixels: each batch is moved at random by up to so many, up or down, left or right
 CHUNK = 500  # images judged at once
+# from what a second domain shows to digits
+BACK: Mapping[Look, Look] = MappingProxyType({plain: plain, turned: upright, negative: negative})
 
 
-class DigitsSure:
+class DigitsSure(Metric):
     """The share of images, 0 to 1, of which the classifier finds one digit at least 90 % likely.
 
     The classifier is a convolutional network of 30,507 parameters trained on the experiment's own real
@@ -37,8 +46,10 @@ class DigitsSure:
     being judged by the same judge.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, second: Look = plain) -> None:
+        """`second` makes digits again of what a second domain shows."""
         self._seed = seed
+        self._back = (plain, second)
         self._model = _classifier(seed)
         self._predict = tf.function(
             lambda images: tf.nn.softmax(self._model(tf.cast(images, tf.float32) / 255.0)),
@@ -51,8 +62,9 @@ class DigitsSure:
         """The classifier's weights by name."""
         return {variable.path: variable for variable in self._model.variables}
 
-    def train(self, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
-        """Teach the classifier the real digits, `(n, 28, 28, 1)` and `(n,)`; blocks for seconds."""
+    def train(self, images: Images) -> None:
+        """Teach the classifier the real digits, `(n, 28, 28, 1)`, by their labels; blocks for seconds."""
+        pixels, labels = images.images, images.labels
         optimizer = keras.optimizers.Adam(LEARNING_RATE, name="classifier-adam")
         optimizer.build(self._model.trainable_variables)
         weights = [variable.value for variable in self._model.trainable_variables]
@@ -71,8 +83,8 @@ class DigitsSure:
         noise = _noise(random)
         none = np.full(NOISE, CLASSES - 1, np.int32)
         for step in range(STEPS):
-            chosen = random.integers(0, len(images), BATCH)
-            shown = [_moved(images[chosen], random), noise[random.integers(0, len(noise), NOISE)]]
+            chosen = random.integers(0, len(pixels), BATCH)
+            shown = [_moved(pixels[chosen], random), noise[random.integers(0, len(noise), NOISE)]]
             wanted = np.concatenate([labels[chosen].astype(np.int32), none])
             rate = LEARNING_RATE * (1.0 - step / STEPS)
             learn(tf.constant(np.concatenate(shown)), tf.constant(wanted), tf.constant(rate))
@@ -84,20 +96,41 @@ class DigitsSure:
         return np.concatenate(judged)[:, : CLASSES - 1]
 
     def measure(self, domains: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
-        """Judge images, uint8 `(n, 28, 28, 1)`, upright, one array a domain.
+        """Judge images, uint8 `(n, 28, 28, 1)`, one array a domain.
 
         With two domains of coupled images, `digits-sure` is their mean, `digits-sure-a` and `-b` each
         one's, and `pairs-agree` the share of pairs of which the classifier reads the same digit
         (after Liu & Tuzel 2016, section 4, who count agreeing pixels).
         """
-        judged = [self.probabilities(images) for images in domains]
+        judged = [self.probabilities(back(images)) for back, images in zip(self._back, domains, strict=False)]
         sure = [float(np.mean(each.max(axis=1) >= SURE)) for each in judged]
         found = {"digits-sure": sum(sure) / len(sure)}
         if len(judged) > 1:
-            found |= {f"digits-sure-{name}": share for name, share in zip("ab", sure, strict=True)}
+            found |= {f"digits-sure-{name}": share for name, share in zip(DOMAINS, sure, strict=True)}
             first, second = (each.argmax(axis=1) for each in judged)
             found["pairs-agree"] = float(np.mean(first == second))
         return found
+
+
+def judge(experiment: Experiment, images: Images, shown: Sequence[Domain]) -> DigitsSure:
+    """The metric for the digits an experiment shows.
+
+    Raises:
+        BadInputError: they are not labelled ones of 28x28x1, or the second domain shows none.
+    """
+    cut = experiment.data.cut or SHAPE[0]
+    if images.shape != SHAPE or cut != SHAPE[0] or "label" not in images.columns:
+        found = f"{'x'.join(map(str, images.shape))}{'' if 'label' in images.columns else ', without labels'}"
+        raise BadInputError(
+            f'"digits-sure" needs labelled digits of 28x28x1, and "{experiment.data.name}" is of {found}',
+            hint="--set evaluation.metric=none",
+        )
+    if shown[-1].look not in BACK:
+        raise BadInputError(
+            f'"digits-sure" cannot read the second domain, "{experiment.data.domains}"',
+            hint="--set evaluation.metric=agreement",
+        )
+    return DigitsSure(experiment.seed, BACK[shown[-1].look])
 
 
 def _moved(images: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

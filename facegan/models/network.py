@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,6 +12,9 @@ import keras
 
 Shape: TypeAlias = tuple[int, int, int]
 """Height, width and channels of an image, in pixels."""
+
+DOMAINS = ("a", "b")
+"""The letters of the two image domains of coupled networks."""
 
 OUTPUTS = {"tanh": "tanh", "unit": "sigmoid"}
 """The generator's last activation for each `Model.range`."""
@@ -36,16 +40,22 @@ class Networks:
         return {f"generator{plural}": self.generators, f"discriminator{plural}": self.discriminators}
 
     def counts(self) -> dict[str, int]:
-        """The parameters of each kind, moving statistics included, shared ones once."""
+        """The parameters of each kind, as Keras' summary counts them.
+
+        Moving statistics are included, what a Dropout draws from is not; shared ones count once.
+        """
         return {
-            role: sum(int(keras.ops.size(variable)) for variable in variables(models))
+            role: sum(math.prod(weight.shape) for weight in _once(model.weights for model in models))
             for role, models in self.roles.items()
         }
 
 
 def variables(models: Iterable[keras.Model]) -> list[Any]:
-    """Every variable of the models, each once by identity, in the order of first appearance."""
-    return list({id(variable): variable for model in models for variable in model.variables}.values())
+    """Every variable of the models, each once by identity, in the order of first appearance.
+
+    Parameters, moving statistics, and the counters that Dropout layers draw from.
+    """
+    return _once(model.variables for model in models)
 
 
 def named_variables(networks: Networks) -> dict[str, Any]:
@@ -58,8 +68,12 @@ def named_variables(networks: Networks) -> dict[str, Any]:
 
 
 def trainable(models: Iterable[keras.Model]) -> list[Any]:
-    """Like `variables`, without the moving statistics."""
+    """Like `variables`, of them those that learn."""
     return [variable for variable in variables(models) if variable.trainable]
+
+
+def _once(groups: Iterable[Iterable[Any]]) -> list[Any]:
+    return list({id(item): item for group in groups for item in group}.values())
 
 
 def layer_seed(seed: int, layer: str) -> int:

@@ -7,12 +7,13 @@ command that does not need it.
 from __future__ import annotations
 
 import importlib
+import re
 from types import MappingProxyType
 
 from facegan.errors import BadInputError, FaceganError
-from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
+from facegan.storage.base import ExpiredError, NotFoundError, ObjectStore, RefusedError
 
-__all__ = ["SCHEMES", "NotFoundError", "ObjectStore", "RefusedError", "open_store"]
+__all__ = ["SCHEMES", "ExpiredError", "NotFoundError", "ObjectStore", "RefusedError", "open_store"]
 
 SCHEMES = MappingProxyType(
     {
@@ -22,6 +23,7 @@ SCHEMES = MappingProxyType(
         "gs": "facegan.storage.gcs:GcsStore",
     }
 )
+_PASSWORD = re.compile(r"[a-z0-9+.-]*:(?://)?[^/?]*:[^?]*@", re.IGNORECASE)  # one with a "/" in it, too
 EXTRAS = MappingProxyType({"s3": "aws", "gs": "gcp"})
 
 
@@ -32,6 +34,11 @@ def open_store(url: str) -> ObjectStore:
         BadInputError: no such kind of store, or not a URL.
         FaceganError: what this kind of store needs is not installed.
     """
+    if _PASSWORD.match(url):
+        raise BadInputError(  # the URL is not repeated: it would put the password into a log
+            "the URL of the store holds a user and a password",
+            hint="leave them out: credentials come from the environment (docs/storage.md)",
+        )
     scheme, found, _ = url.partition("://")
     if not found or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)

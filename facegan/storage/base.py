@@ -1,4 +1,4 @@
-"""The port to object storage: five verbs, one of them conditional.
+"""The port to object storage: a few verbs, one of them conditional.
 
 All of the product's safety rests on `put_new`. Everything else may be repeated at will.
 """
@@ -9,15 +9,30 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
-from facegan.errors import BadInputError, FaceganError
+from facegan.errors import BadInputError, FaceganError, SessionExit
+
+LARGEST = 5 << 30  # bytes of one object: what a single request takes on S3, and the bound everywhere
 
 
 class NotFoundError(FaceganError):
     """The storage answered, and there is no object at that key."""
 
 
+class TooLargeError(FaceganError):
+    """The storage answered, and the object has more bytes than the caller will take."""
+
+    def __init__(self, key: str, at_most: int) -> None:
+        super().__init__(f'"{key}" has more than {at_most:,} bytes')
+
+
 class RefusedError(FaceganError):
     """The storage answered, and will not do it: no right, no such bucket, no conditional write."""
+
+
+class ExpiredError(RefusedError):
+    """The credentials were good for a time, and it is over: nothing is wrong with the run or the storage."""
+
+    exit_code = SessionExit.INTERRUPTED
 
 
 def checked(key: str) -> str:
@@ -44,11 +59,12 @@ class ObjectStore(Protocol):
     url: str
 
     @abstractmethod
-    def get(self, key: str) -> bytes:
-        """The object's bytes.
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        """The object's bytes, of which never many more than `at_most` come into memory.
 
         Raises:
             NotFoundError: there is no such object.
+            TooLargeError: it has more bytes than `at_most`.
             UnreachableError: no answer.
         """
 
@@ -67,6 +83,10 @@ class ObjectStore(Protocol):
     @abstractmethod
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with `prefix` and sort after `after`, in byte order."""
+
+    @abstractmethod
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Keys that begin with `prefix`, in byte order, each with its object's bytes."""
 
     @abstractmethod
     def folders(self, prefix: str) -> Iterator[str]:

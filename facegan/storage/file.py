@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from facegan.errors import BadInputError, UnreachableError
-from facegan.storage.base import NotFoundError, ObjectStore, RefusedError, checked
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, RefusedError, TooLargeError, checked
 
 INCOMING = ".incoming"
 _PLAIN = "!$&'()+,;=@[]{}^~ -._"
@@ -48,10 +48,10 @@ class FileStore(ObjectStore):
             raise BadInputError(f'"{url}" names no folder of this machine', hint="write file:///absolute/path")
         return cls(path)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
         with _errors_of(self.url, key):
             try:
-                data = self._path(key).read_bytes()
+                data = _read(self._path(key), key, at_most)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 self._answers()
                 raise NotFoundError(f'no object "{key}" in {self.url}') from None
@@ -81,6 +81,13 @@ class FileStore(ObjectStore):
         with _errors_of(self.url, prefix):
             keys = [key for key in self._walk(folder) if key.startswith(prefix) and key.encode() > after.encode()]
         return iter(sorted(keys, key=str.encode))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for key in self.list(prefix):
+            with _errors_of(self.url, key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found[key] = self._path(key).stat().st_size  # unless it was deleted since it was listed
+        return found
 
     def folders(self, prefix: str) -> Iterator[str]:
         folder, _, start = prefix.rpartition("/")
@@ -155,6 +162,14 @@ class FileStore(ObjectStore):
             yield written
         finally:
             written.unlink(missing_ok=True)
+
+
+def _read(path: Path, key: str, at_most: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > at_most:
+            raise TooLargeError(key, at_most)
+        return file.readall()
 
 
 def _name(written: Path, final: Path, how: Callable[[Path, Path], object]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from facegan.errors import FaceganError, UnreachableError
-from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
+from facegan.storage.base import LARGEST, ExpiredError, NotFoundError, ObjectStore, RefusedError, TooLargeError
 from facegan.storage.cloud import Condition, Location, give_promptly
 
 CHUNK = 8 << 20  # larger objects go up in pieces of this; the SDK sends smaller ones in a single request
@@ -34,6 +35,7 @@ READ_S = 30.0
 SLOWEST_BYTES_S = 150_000  # a piece is one write of the socket, which must end within the first time-out
 
 UNANSWERED_STATUS = {408, 409, 429}
+EXPIRED_STATUS = 401  # of a token that was good; one that was never good is found out before anything is asked
 LOGIN = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 HINTS = {
     401: LOGIN,
@@ -54,15 +56,15 @@ class GcsStore(ObjectStore):
     def open(cls, url: str) -> GcsStore:
         return cls(Location.parse(url))
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
         full = self._at.full(key)
         with self._errors_of(key):
             try:
-                return self._download(full, checksum="auto")
+                return self._download(full, at_most, checksum="auto")
             except DataCorruption:
                 # On the way here, or in the store: what comes the second time is for the caller to judge,
                 # who knows a checkpoint's digest and an entry's.
-                return self._download(full, checksum=None)
+                return self._download(full, at_most, checksum=None)
             except failures.NotFound:
                 self._require_bucket()
                 raise NotFoundError(f'no object "{key}" in {self.url}') from None
@@ -86,6 +88,12 @@ class GcsStore(ObjectStore):
             keys = [blob.name.removeprefix(self._at.prefix) for blob in found]
         # The offset itself is part of the answer.
         return iter(sorted((key for key in keys if key.encode() > after.encode()), key=str.encode))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        with self._errors_of(prefix):
+            listed = self._listing(prefix, fields="items(name,size),nextPageToken")
+            found = {blob.name.removeprefix(self._at.prefix): int(blob.size or 0) for blob in listed}
+        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
 
     def folders(self, prefix: str) -> Iterator[str]:
         skipped = len(self._at.prefix + prefix)
@@ -131,11 +139,10 @@ class GcsStore(ObjectStore):
             **condition,
         )
 
-    def _download(self, full: str, *, checksum: str | None) -> bytes:
-        data: bytes = self._blob(full).download_as_bytes(
-            raw_download=True, checksum=checksum, timeout=_timeout(0), retry=None
-        )
-        return data
+    def _download(self, full: str, at_most: int, *, checksum: str | None) -> bytes:
+        whole = _Bounded(full, at_most)
+        self._blob(full).download_to_file(whole, raw_download=True, checksum=checksum, timeout=_timeout(0), retry=None)
+        return whole.getvalue()
 
     def _require_bucket(self) -> None:
         """Tell a missing object from a missing bucket, which are one status.
@@ -152,7 +159,11 @@ class GcsStore(ObjectStore):
             yield
         except failures.GoogleAPICallError as error:
             raise self._answer(error, key) from error
-        except (auth.DefaultCredentialsError, auth.RefreshError) as error:
+        except auth.RefreshError as error:
+            raise ExpiredError(
+                f"the credentials for {self.url} are good no more: {error.args[0]}", hint=LOGIN
+            ) from error
+        except auth.DefaultCredentialsError as error:
             raise RefusedError(f"no credentials for {self.url}: {error.args[0]}", hint=LOGIN) from error
         except (
             failures.GoogleAPIError,
@@ -170,7 +181,22 @@ class GcsStore(ObjectStore):
         if status in UNANSWERED_STATUS or not 400 <= status < 500:  # noqa: PLR2004
             return UnreachableError(f'{self.url} cannot answer for "{key}" now: {status}')
         said = next((str(item["message"]) for item in error.errors if "message" in item), str(error.message))
-        return RefusedError(f'{self.url} refuses "{key}": {status}: {said}', hint=HINTS.get(status))
+        kind = ExpiredError if status == EXPIRED_STATUS else RefusedError
+        return kind(f'{self.url} refuses "{key}": {status}: {said}', hint=HINTS.get(status))
+
+
+class _Bounded(io.BytesIO):
+    """Takes the bytes of a download, up to so many."""
+
+    def __init__(self, key: str, at_most: int) -> None:
+        super().__init__()
+        self._key = key
+        self._at_most = at_most
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - a buffer
+        if self.tell() + len(data) > self._at_most:
+            raise TooLargeError(self._key, self._at_most)
+        return super().write(data)
 
 
 def _timeout(size: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from facegan.storage.base import NotFoundError, ObjectStore, checked
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, TooLargeError, checked
 
 
 class MemoryStore(ObjectStore):
@@ -19,11 +19,14 @@ class MemoryStore(ObjectStore):
     def open(cls, url: str) -> MemoryStore:
         return cls(url)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
         with self._lock:
             if checked(key) not in self.objects:
                 raise NotFoundError(f'no object "{key}" in {self.url}')
-            return self.objects[key]
+            data = self.objects[key]
+        if len(data) > at_most:
+            raise TooLargeError(key, at_most)
+        return data
 
     def put(self, key: str, data: bytes) -> None:
         with self._lock:
@@ -40,6 +43,11 @@ class MemoryStore(ObjectStore):
         with self._lock:
             keys = [key for key in self.objects if key.startswith(prefix) and key.encode() > after.encode()]
         return iter(sorted(keys, key=str.encode))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        with self._lock:
+            found = {key: len(data) for key, data in self.objects.items() if key.startswith(prefix)}
+        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
 
     def folders(self, prefix: str) -> Iterator[str]:
         rests = (key[len(prefix) :] for key in self.list(prefix))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from facegan.errors import UnreachableError
-from facegan.storage.base import ObjectStore
+from facegan.storage.base import LARGEST, ObjectStore
 
 T = TypeVar("T")
 PAUSES_S = (0.2, 1.0, 3.0, 8.0)
@@ -24,8 +24,8 @@ class PatientStore(ObjectStore):
         self._store = store
         self._sleep = sleep
 
-    def get(self, key: str) -> bytes:
-        return self._ask(lambda: self._store.get(key))
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        return self._ask(lambda: self._store.get(key, at_most=at_most))
 
     def put(self, key: str, data: bytes) -> None:
         self._ask(lambda: self._store.put(key, data))
@@ -35,6 +35,9 @@ class PatientStore(ObjectStore):
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         return iter(self._ask(lambda: [*self._store.list(prefix, after=after)]))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return self._ask(lambda: self._store.sizes(prefix))
 
     def folders(self, prefix: str) -> Iterator[str]:
         return iter(self._ask(lambda: [*self._store.folders(prefix)]))

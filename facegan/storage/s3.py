@@ -26,10 +26,9 @@ from botocore import exceptions as failures
 from botocore.config import Config
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
-from facegan.storage.base import NotFoundError, ObjectStore, RefusedError
+from facegan.storage.base import LARGEST, ExpiredError, NotFoundError, ObjectStore, RefusedError, TooLargeError
 from facegan.storage.cloud import Condition, Location, give_promptly
 
-LARGEST = 5 << 30  # what one PutObject takes
 SMALL = 64 << 10
 
 CONFIG = Config(
@@ -53,11 +52,12 @@ UNANSWERED = {
     "XAmzContentSHA256Mismatch",
 }
 UNANSWERED_STATUS = {408, 409, 429}  # 409: another conditional request was under way; nobody has won yet
+EXPIRED = {"ExpiredToken", "TokenRefreshRequired"}
 NOT_IMPLEMENTED = 501
 
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 HINTS = {
-    "AccessDenied": "docs/storage.md has the policy it takes; without s3:ListBucket a missing object looks like this",
+    "AccessDenied": "docs/storage.md has the policy it takes; facegan-job credentials policy prints it",
     "ExpiredToken": "these credentials were made for a limited time: make new ones",
     "InvalidAccessKeyId": f"{_KEYS}, for this service",
     "NoSuchBucket": "make the bucket first, or correct its name",
@@ -80,15 +80,15 @@ class S3Store(ObjectStore):
     def open(cls, url: str) -> S3Store:
         return cls(Location.parse(url, options=("endpoint", "region")))
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
         full = self._at.full(key)
         with self._errors_of(key):
-            data, said = self._download(full)
+            data, said = self._download(full, at_most)
             if said in {None, _md5(data).hex()}:
                 return data
             # Not what was sent up. On the way here, or in the store: what comes the second time is for the
             # caller to judge, who knows a checkpoint's digest and an entry's.
-            return self._download(full)[0]
+            return self._download(full, at_most)[0]
 
     def put(self, key: str, data: bytes) -> None:
         full = self._at.full(key)
@@ -107,6 +107,15 @@ class S3Store(ObjectStore):
             keys = [item["Key"].removeprefix(self._at.prefix) for page in pages for item in page.get("Contents", ())]
         # In order and after the start on AWS. The sort costs nothing then, and not every service is AWS.
         return iter(sorted((key for key in keys if key.encode() > after.encode()), key=str.encode))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        with self._errors_of(prefix):
+            found = {
+                item["Key"].removeprefix(self._at.prefix): int(item["Size"])
+                for page in self._pages(prefix)
+                for item in page.get("Contents", ())
+            }
+        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
 
     def folders(self, prefix: str) -> Iterator[str]:
         skipped = len(self._at.prefix + prefix)
@@ -149,7 +158,7 @@ class S3Store(ObjectStore):
         if len(data) > LARGEST:
             raise RefusedError(
                 f'"{full}" has {len(data):,} bytes, and S3 takes {LARGEST:,} in one put',
-                hint="train a smaller model, or keep its run in a store of files",
+                hint="train a smaller model",
             )
         md5 = _md5(data)  # the service holds the bytes against the first, the reader against the second
         self._client.put_object(
@@ -161,13 +170,38 @@ class S3Store(ObjectStore):
             **condition,
         )
 
-    def _download(self, full: str) -> tuple[bytes, str | None]:
+    def _download(self, full: str, at_most: int) -> tuple[bytes, str | None]:
         """The bytes, and the MD5 that was stored with them, if one was."""
-        answer = self._client.get_object(Bucket=self._at.bucket, Key=full)
+        answer = self._found(full)
+        size = answer["ContentLength"]
+        if size > at_most:
+            answer["Body"].close()  # unread: the connection is given up for it
+            raise TooLargeError(full, at_most)
         data = answer["Body"].read()
-        if len(data) != answer["ContentLength"]:
-            raise UnreachableError(f'only {len(data):,} of the {answer["ContentLength"]:,} bytes of "{full}" came')
+        if len(data) != size:
+            raise UnreachableError(f'only {len(data):,} of the {size:,} bytes of "{full}" came')
         return data, answer.get("Metadata", {}).get("md5")
+
+    def _found(self, full: str) -> Any:  # noqa: ANN401 - the SDK's answer
+        """The answer that has the object.
+
+        S3 says "no right" of an object that is not there to whoever may not list the whole bucket. Who may list
+        below a prefix is told the truth by a listing.
+        """
+        try:
+            return self._client.get_object(Bucket=self._at.bucket, Key=full)
+        except failures.ClientError as error:
+            if _code(error) == "AccessDenied" and not self._is_listed(full):
+                raise NotFoundError(f'no object "{full.removeprefix(self._at.prefix)}" in {self.url}') from error
+            raise
+
+    def _is_listed(self, full: str) -> bool:
+        """Whether there is an object of this name. Who may not look is not told that there is none."""
+        try:
+            listed = self._client.list_objects_v2(Bucket=self._at.bucket, Prefix=full, MaxKeys=1)
+        except failures.ClientError:
+            return True
+        return any(item["Key"] == full for item in listed.get("Contents", ()))
 
     @contextlib.contextmanager
     def _errors_of(self, key: str) -> Iterator[None]:
@@ -181,7 +215,7 @@ class S3Store(ObjectStore):
         except (failures.NoCredentialsError, failures.PartialCredentialsError, failures.ProfileNotFound) as error:
             raise RefusedError(f"no credentials for {self.url}: {error}", hint=_KEYS) from error
         except (failures.TokenRetrievalError, failures.SSOError, failures.UnauthorizedSSOTokenError) as error:
-            raise RefusedError(f"no credentials for {self.url}: {error}", hint="aws sso login") from error
+            raise ExpiredError(f"no credentials for {self.url}: {error}", hint="aws sso login") from error
         except (failures.BotoCoreError, urllib3.exceptions.HTTPError, OSError) as error:
             raise UnreachableError(f'{self.url} does not answer for "{key}": {error}') from error
 
@@ -196,7 +230,8 @@ class S3Store(ObjectStore):
             return UnreachableError(f'{self.url} answers "{code}" for "{key}", which says nothing of the object')
         said = error.response.get("Error", {}).get("Message") or code
         hint = HINTS.get(code) or (ELSEWHERE if status in {301, 307, 400} and "egion" in said else None)
-        return RefusedError(f'{self.url} refuses "{key}": {code}: {said}', hint=hint)
+        kind = ExpiredError if code in EXPIRED else RefusedError
+        return kind(f'{self.url} refuses "{key}": {code}: {said}', hint=hint)
 
 
 def _send(session: Any, request: Any, **_: object) -> Any:  # noqa: ANN401

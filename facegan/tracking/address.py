@@ -9,7 +9,7 @@ from pathlib import Path
 from facegan.errors import BadInputError
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
-_USER_INFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_USER_INFO = re.compile(r"(?<=://)(?!/)[^\s'\"]*@")  # to the last "@": a password may hold what URLs may not
 
 
 def check(uri: str) -> str:

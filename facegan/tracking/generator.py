@@ -14,8 +14,9 @@ from typing import Any
 from facegan import layout
 from facegan.checkpoints import read
 from facegan.errors import FaceganError
+from facegan.experiment import Experiment
 from facegan.ledger import Fold, Ledger, Wish
-from facegan.tracking.lock import alone
+from facegan.lock import alone
 from facegan.tracking.server import Home, Server, TrackingError
 
 BUILD = "facegan.training.export:generator"  # (experiment, state) -> keras.Model
@@ -39,13 +40,24 @@ def log(ledger: Ledger, server: Server, home: Home, say: Callable[[str], object]
     except Exception as error:  # noqa: BLE001 - whatever a framework raises about a state or about this machine
         say(f"the generator is not logged as a model: {_why(error)}")
         return
+    use = how_to_use(ledger.created())
     model_id = known or _settle(ledger, server, home)
     with alone(server.lock):  # two at once would write the same local files
         if not _is_filled(server, model_id, fold.steps):
             with server.asking():
-                write(server.uri, model_id, model)
-            server.tag_model(model_id, {STEP: str(fold.steps)})
+                write(server.uri, model_id, model, use)
+            server.tag_model(model_id, use | {STEP: str(fold.steps)})
         _link(server, run_id, model_id, fold.steps)
+
+
+def how_to_use(experiment: Experiment) -> dict[str, str]:
+    """What a stranger must know to draw from the model, and its files alone do not say.
+
+    How many numbers a latent has and what they are drawn from, and the values of the images: `tanh` is from
+    -1 to 1, `unit` from 0 to 1.
+    """
+    model = experiment.model
+    return {"facegan.latent": str(model.latent), "facegan.noise": model.noise, "facegan.range": model.range}
 
 
 def _build(ledger: Ledger, fold: Fold) -> Any:  # noqa: ANN401 - a Keras model

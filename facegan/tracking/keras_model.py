@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,8 +14,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 
-def write(tracking_uri: str, model_id: str, model: keras.Model) -> None:
-    """Fill the logged model. Done again, it replaces the files.
+def write(tracking_uri: str, model_id: str, model: keras.Model, metadata: Mapping[str, str]) -> None:
+    """Fill the logged model. Done again, it replaces the files, among which `metadata` travels along.
 
     Requirements and signature are given, or MLflow would load the model in another process to guess them.
     """
@@ -22,6 +23,7 @@ def write(tracking_uri: str, model_id: str, model: keras.Model) -> None:
     mlflow.keras.log_model(
         model,
         model_id=model_id,
+        metadata=dict(metadata),
         signature=ModelSignature(inputs=_schema("input", model.inputs), outputs=_schema("output", model.outputs)),
         pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],
     )

@@ -17,8 +17,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from facegan.errors import FaceganError
+from facegan.lock import alone
 from facegan.tracking import address
-from facegan.tracking.lock import alone
 
 PREFIX = "facegan/"
 BATCH = 1_000  # of points; MLflow's documented limit for one call

@@ -19,8 +19,13 @@ STATUSES = MappingProxyType({State.FINISHED: "FINISHED", State.CANCELLED: "KILLE
 
 
 def params(created: Entry) -> dict[str, str]:
-    """The experiment as it was resolved, a parameter a key. A run made longer keeps them: MLflow's never change."""
-    return {name: _text(value) for name, value in _flat(created.body["experiment"], "")}
+    """The experiment as it was resolved, a parameter a key, and `data.count`, the images it is shown, if counted.
+
+    A run made longer keeps them: MLflow's never change.
+    """
+    said = {name: _text(value) for name, value in _flat(created.body["experiment"], "")}
+    count = created.body.get("data", {}).get("count")
+    return said if count is None else {**said, "data.count": str(count)}
 
 
 def run_tags(fold: Fold) -> dict[str, str]:

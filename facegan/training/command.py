@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import sys
@@ -16,10 +17,11 @@ from facegan import checkpoints, layout
 from facegan.errors import FaceganError
 from facegan.experiment import Experiment
 from facegan.ledger import Ledger, Writer
+from facegan.models.network import DOMAINS
 from facegan.storage import open_store
 from facegan.storage.retry import PatientStore
 from facegan.training import samples
-from facegan.training.export import generator, generators
+from facegan.training.export import description, generator, generators
 from facegan.training.randomness import Purpose, latents, seed_at
 
 
@@ -36,29 +38,31 @@ def sample(arguments: Sequence[str]) -> int:
     model = experiment.model
     fixed = latents(seed_at(asked.seed, Purpose.ASKED, 0), asked.count, model.latent, model.noise)
     found = generators(experiment, state)
-    for letter, each in zip("ab", found, strict=False):
-        images = samples.to_bytes(each(fixed, training=False).numpy(), model.range)
+    made = samples.draw(lambda chunk: [each(chunk, training=False) for each in found], fixed, model.range)
+    for letter, images in zip(DOMAINS, made, strict=False):
         domain = f"-{letter}" if len(found) > 1 else ""
         path = asked.folder / f"{run}-step-{step}-seed-{asked.seed}{domain}.png"
-        _write(path, samples.png(samples.grid(images)))
+        _write(path, samples.png(samples.grid(images), samples.text(samples.SYNTHETIC, run, step)))
         sys.stdout.write(f"{path}\n")
     return 0
 
 
 def export(arguments: Sequence[str]) -> int:
-    """Write the generator as a Keras model: `generator.keras`."""
+    """Write the generator as a Keras model, `generator.keras`, and what it takes and makes, `generator.json`."""
     parser = argparse.ArgumentParser(prog="python -m facegan export", description=export.__doc__)
     parser.add_argument("run_url")
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args(arguments)
-    _, experiment, _, state = newest(asked.run_url)
+    run, experiment, step, state = newest(asked.run_url)
     asked.folder.mkdir(parents=True, exist_ok=True)
     path = asked.folder / "generator.keras"
     partial = asked.folder / ".partial.keras"
     model: keras.Model = generator(experiment, state)
     model.save(partial)
     partial.replace(path)
-    sys.stdout.write(f"{path}\n")
+    said = path.with_suffix(".json")
+    _write(said, (json.dumps(description(run, experiment, step), indent=2) + "\n").encode())
+    sys.stdout.write(f"{path}\n{said}\n")
     return 0
 
 

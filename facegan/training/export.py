@@ -10,10 +10,13 @@ import safetensors
 import safetensors.numpy
 
 from facegan import models
-from facegan.catalog import datasets
+from facegan.catalog import datasets, families
 from facegan.errors import DamagedError
-from facegan.experiment import Experiment
+from facegan.experiment import Data, Experiment, Json
 from facegan.models.network import named_variables
+from facegan.prepared import selection
+
+MADE = {"quarter-turn": "turned by 90 degrees against the clock"}  # the others are called what they are
 
 
 def generators(experiment: Experiment, state: bytes) -> tuple[keras.Model, ...]:
@@ -25,8 +28,7 @@ def generators(experiment: Experiment, state: bytes) -> tuple[keras.Model, ...]:
     Raises:
         DamagedError: the state is of other networks.
     """
-    data = datasets.find(experiment.data.name)
-    networks = models.build(experiment.model, (data.height, data.width, data.channels), experiment.seed)
+    networks = models.build(experiment.model, datasets.shape(experiment.data), experiment.seed)
     try:
         arrays: Mapping[str, Any] = safetensors.numpy.load(state)
     except safetensors.SafetensorError as error:
@@ -45,3 +47,32 @@ def generator(experiment: Experiment, state: bytes) -> keras.Model:
         return found[0]
     # Over their layers, not nested in one another: Keras does not load shared layers of nested models back.
     return keras.Model(found[0].inputs[0], [each.outputs[0] for each in found], name="generators")
+
+
+def description(run: str, experiment: Experiment, step: int) -> Json:
+    """What has to be known to use an exported generator.
+
+    `latent` components drawn from `noise` (`normal`: mean 0, variance 1; `uniform`: in [-1, 1)) make an image of
+    `shape` (height, width, channels) whose values are in `range` (`tanh`: [-1, 1]; `unit`: [0, 1]). Coupled networks
+    make one of each of the `domains`, in this order. `data` are the images it learnt from.
+    """
+    model, data = experiment.model, experiment.data
+    coupled = families.find(model.family).domains > 1
+    return {
+        "run": run,
+        "experiment": experiment.name,
+        "step": step,
+        "latent": model.latent,
+        "noise": model.noise,
+        "range": model.range,
+        "shape": list(datasets.shape(data)),
+        **({"domains": list(_domains(data))} if coupled else {}),
+        "data": {"name": data.name, "digest": data.digest},
+    }
+
+
+def _domains(data: Data) -> tuple[str, str]:
+    """What the images of each domain are, in words."""
+    if data.domains in selection.MADE:
+        return "as they are", MADE.get(data.domains, data.domains)
+    return f"without {data.domains}", f"with {data.domains}"

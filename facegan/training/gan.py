@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -13,53 +12,56 @@ from numpy.typing import NDArray
 
 from facegan import models
 from facegan.data import Images
-from facegan.data.domains import halves, upright
+from facegan.data.domains import pair, single
 from facegan.experiment import Adam, Experiment
 from facegan.metrics import METRICS
-from facegan.models.network import Networks, named_variables, trainable
+from facegan.models.network import DOMAINS, Networks, named_variables, trainable
 from facegan.trainer import Trainer
-from facegan.training import device, samples
-from facegan.training.alternating import Alternating
+from facegan.training import device, feed, samples
 from facegan.training.compiled import CompiledStep
-from facegan.training.coupled import Coupled
-from facegan.training.randomness import Purpose, batch_indices, latents, seed_at
+from facegan.training.learner import Learner
+from facegan.training.randomness import Purpose, latents, pixels, seed_at
+from facegan.training.schedules import SCHEDULES
 from facegan.training.state import State
+from facegan.training.step import Step
 
-SCHEDULES: Mapping[int, Any] = MappingProxyType({1: Alternating, 2: Coupled})
-"""The schedule of a step by the number of image domains."""
+BESIDE = 16  # generated images that are shown beside as many real ones
 
 
-def build(experiment: Experiment, images: Images) -> Trainer:
-    """A fresh trainer, at step 0.
+def build(experiment: Experiment, images: Images, run: str = "") -> Trainer:
+    """A fresh trainer, at step 0, of the run whose pictures will bear the name `run`.
 
     `experiment.training.compile` must be settled, `graph` or `jit`. Costs about a second; the first step
-    costs the compilation too. A metric's classifier is trained at the first step, snapshot or
-    evaluation of a trainer that was not restored: a restored one brings it along.
+    costs the compilation too. A warm-up and the training of a metric's classifier come at the first step,
+    snapshot or evaluation of a trainer that was not restored: a restored one brings both along.
 
     Raises:
-        BadInputError: the networks cannot make images of that shape, or there is no such family.
+        BadInputError: the networks cannot make images of that shape, there is no such family, or the domains or
+            the metric do not go with the images.
     """
     device.set_up(experiment.training.threads)
-    return GanTrainer(experiment, images)
+    return GanTrainer(experiment, images, run)
 
 
 class GanTrainer(Trainer):
     """Networks, optimisers and metric of one experiment, with their state."""
 
-    def __init__(self, experiment: Experiment, images: Images) -> None:
-        self._experiment = experiment
-        self._step = 0
-        self._networks = models.build(experiment.model, images.shape, experiment.seed)
-        optimizers = _optimizers(experiment, self._networks)
-        self._optimizers = optimizers
+    def __init__(self, experiment: Experiment, images: Images, run: str) -> None:
+        self._experiment, self._images, self._run = experiment, images, run
+        self._step, self._begun = 0, False
+        self._networks = models.build(experiment.model, feed.shape(images, experiment.data), experiment.seed)
+        domains = single(images) if len(self._networks.generators) == 1 else pair(images, experiment.data.domains)
         chosen = experiment.evaluation.metric
-        self._metric = None if chosen == "none" else METRICS[chosen](experiment.seed)
-        self._untaught: Images | None = images if self._metric else None
+        self._metric = None if chosen == "none" else METRICS[chosen](experiment, images, domains)
+        optimizers = _optimizers(experiment, self._networks)
         self._state = State(_named(self._networks, optimizers, self._metric))
-        schedule = SCHEDULES[len(self._networks.generators)](self._networks, *optimizers)
-        self._names = schedule.metrics
-        self._compiled = _compile(experiment, schedule, _domains(self._networks, images.images))
-        self._draw = tf.function(self._generate, autograph=False, reduce_retracing=True)
+        self._feed = feed.Feed(domains, experiment.data, experiment.seed)
+        step = _step(experiment, self._networks, optimizers)
+        self._names = step.metrics
+        self._training = _training(experiment, step, self._feed)
+        self._warming = _warming(experiment, step, self._feed)
+        signature = [tf.TensorSpec((None, experiment.model.latent), tf.float32)]
+        self._generate = tf.function(self._made, autograph=False, input_signature=signature)
 
     @property
     def networks(self) -> Networks:
@@ -75,49 +77,61 @@ class GanTrainer(Trainer):
         return device.describe(self._experiment.training.compile)
 
     def advance(self, steps: int) -> Sequence[Mapping[str, float]]:
-        self._teach()
-        rows = self._compiled.run(self._step, steps) if steps else ()
+        self._begin()
+        rows = self._training.run(self._step, steps) if steps else ()
         self._step += steps
         return [dict(zip(self._names, map(float, row), strict=True)) for row in rows]
 
     def snapshot(self) -> Callable[[], bytes]:
-        self._teach()
+        self._begin()
         return self._state.snapshot(self._step)
 
     def restore(self, state: bytes) -> None:
         self._step = self._state.restore(state)
-        self._untaught = None
+        self._begun = True
 
     def samples(self) -> Mapping[str, bytes]:
-        domains = self._images(Purpose.SAMPLES, self._experiment.samples.count)
-        names = ["grid"] if len(domains) == 1 else ["grid-a", "grid-b"]
-        return {name: samples.png(samples.grid(each)) for name, each in zip(names, domains, strict=True)}
+        made = self._drawn(Purpose.SAMPLES, self._experiment.samples.count)
+        shown = [each.numpy() for each in self._feed.batch(0, min(BESIDE, len(made[0])), Purpose.SAMPLES)]
+        pictures = {}
+        for domain, real, fake in zip([f"-{letter}" for letter in DOMAINS], shown, made, strict=False):
+            suffix = domain if len(made) > 1 else ""
+            pictures[f"grid{suffix}"] = self._png(samples.grid(fake), samples.SYNTHETIC)
+            pictures[f"beside{suffix}"] = self._png(samples.beside(real, fake[: len(real)]), samples.BESIDE)
+        return pictures
 
     def evaluate(self) -> Mapping[str, float]:
         if self._metric is None:
             return {}
-        self._teach()
-        domains = self._images(Purpose.EVALUATION, self._experiment.evaluation.count)
-        return self._metric.measure([upright(each) if turned else each for turned, each in enumerate(domains)])
+        self._begin()
+        return self._metric.measure(self._drawn(Purpose.EVALUATION, self._experiment.evaluation.count))
 
-    def _teach(self) -> None:
-        """Train the metric's classifier, once, unless a restored state brought it along.
+    def _begin(self) -> None:
+        """Train the metric's classifier and warm the discriminators up, once, unless a state brought that along.
 
         It comes before the first step and the first snapshot, and depends on data and seed alone: a
         state never lacks it, and never tells when it was made.
         """
-        if self._metric is not None and self._untaught is not None:
-            self._metric.train(self._untaught.images, self._untaught.labels)
-            self._untaught = None
+        if self._begun:
+            return
+        if self._metric is not None:
+            self._metric.train(self._images)
+        warm_up = self._experiment.training.warm_up
+        if warm_up:
+            self._warming.run(-warm_up, warm_up)
+        self._begun = True
 
-    def _images(self, purpose: Purpose, count: int) -> list[NDArray[np.uint8]]:
+    def _drawn(self, purpose: Purpose, count: int) -> list[NDArray[np.uint8]]:
         """Images of the purpose's fixed latents, uint8 `(count, h, w, c)`, an array a domain."""
         model = self._experiment.model
         fixed = latents(seed_at(self._experiment.seed, purpose, 0), count, model.latent, model.noise)
-        return [samples.to_bytes(each.numpy(), model.range) for each in self._draw(fixed)]
+        return samples.draw(self._generate, fixed, model.range)
 
-    def _generate(self, latent: Any) -> list[Any]:  # noqa: ANN401 - tensors
+    def _made(self, latent: Any) -> list[Any]:  # noqa: ANN401 - tensors
         return [generator(latent, training=False) for generator in self._networks.generators]
+
+    def _png(self, image: NDArray[np.uint8], source: str) -> bytes:
+        return samples.png(image, samples.text(source, self._run, self._step))
 
 
 def _optimizers(experiment: Experiment, networks: Networks) -> list[keras.optimizers.Optimizer]:
@@ -141,34 +155,47 @@ def _named(networks: Networks, optimizers: Sequence[Any], metric: Any) -> dict[s
     return named
 
 
-def _domains(networks: Networks, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    return (images,) if len(networks.generators) == 1 else halves(images)
+def _step(experiment: Experiment, networks: Networks, optimizers: Sequence[Any]) -> Step:
+    settings = (experiment.generator, experiment.discriminator)
+    generators, discriminators = (
+        Learner(kind, optimizer, chosen.weight_decay)
+        for kind, optimizer, chosen in zip(networks.roles.values(), optimizers, settings, strict=True)
+    )
+    return Step(generators, discriminators, SCHEDULES[experiment.training.schedule])
 
 
-def _compile(experiment: Experiment, schedule: Any, domains: Sequence[NDArray[np.uint8]]) -> CompiledStep:  # noqa: ANN401
-    """The step over data that lie on the device, batches gathered there."""
-    data = [tf.constant(each) for each in domains]
-    count, batch, seed = len(domains[0]), experiment.training.batch_size, experiment.seed
-    model = experiment.model
+def _training(experiment: Experiment, step: Step, images: feed.Feed) -> CompiledStep:
+    """The training's steps, from 0 on."""
+    training, model, seed = experiment.training, experiment.model, experiment.seed
+    purposes = (Purpose.LATENT, Purpose.FRESH_LATENT) if training.fresh_latents else (Purpose.LATENT,)
 
-    def inputs(step: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
-        chosen = batch_indices(seed, Purpose.ORDER, step, batch, count)
-        return tuple(tf.gather(each, chosen) for each in data)
-
-    def body(step: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
-        noise = latents(seed_at(seed, Purpose.LATENT, step), batch, model.latent, model.noise)
-        return schedule(noise, tuple(_scaled(each, model.range) for each in real))
+    def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
+        drawn = [latents(seed_at(seed, p, number), training.batch_size, model.latent, model.noise) for p in purposes]
+        return step(tuple(feed.scaled(each, model.range) for each in real), *drawn)
 
     return CompiledStep(
-        inputs,
+        lambda number: images.batch(number, training.batch_size),
         body,
-        width=len(schedule.metrics),
-        jit=experiment.training.compile == "jit",
-        steps_per_call=experiment.training.steps_per_call,
+        width=len(step.metrics),
+        jit=training.compile == "jit",
+        steps_per_call=training.steps_per_call,
     )
 
 
-def _scaled(images: Any, value_range: str) -> Any:  # noqa: ANN401 - tensors
-    """From uint8 to float32 in the model's range: `tanh` is [-1, 1], `unit` is [0, 1]."""
-    images = tf.cast(images, tf.float32)
-    return images / 127.5 - 1.0 if value_range == "tanh" else images / 255.0
+def _warming(experiment: Experiment, step: Step, images: feed.Feed) -> CompiledStep:
+    """Updates of the discriminators alone, on real images and on noise, which are the steps before 0."""
+    training, model, seed = experiment.training, experiment.model, experiment.seed
+
+    def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
+        key = seed_at(seed, Purpose.WARM_UP, number)
+        noise = tuple(pixels(key, place, each.shape, model.range) for place, each in enumerate(real))
+        verdicts = step.teach(tuple(feed.scaled(each, model.range) for each in real), noise)
+        return tf.stack([tf.add_n([each.loss for each in verdicts])])
+
+    return CompiledStep(
+        lambda number: images.batch(number, training.batch_size),
+        body,
+        width=1,
+        jit=training.compile == "jit",
+        steps_per_call=1,
+    )

@@ -24,6 +24,10 @@ class Purpose(IntEnum):
     EVALUATION = 4
     CLASSIFIER_ORDER = 5
     ASKED = 6
+    FRESH_LATENT = 7
+    WARM_UP = 8
+    CUT = 9
+    MIRROR = 10
 
 
 def seed_at(seed: int, purpose: Purpose, step: Any) -> Any:  # noqa: ANN401 - int or int64 tensor
@@ -39,11 +43,18 @@ def latents(key: Any, count: int, size: int, noise: str) -> Any:  # noqa: ANN401
     return tf.random.stateless_uniform((count, size), key, -1.0, 1.0, alg=ALGORITHM)
 
 
+def pixels(key: Any, domain: int, shape: Any, value_range: str) -> Any:  # noqa: ANN401 - tensors
+    """Images of nothing but noise, float32 of that shape: uniform over the range, `tanh` [-1, 1) or `unit` [0, 1)."""
+    own = tf.random.fold_in(key, domain, alg=ALGORITHM)
+    return tf.random.stateless_uniform(shape, own, -1.0 if value_range == "tanh" else 0.0, 1.0, alg=ALGORITHM)
+
+
 def batch_indices(seed: int, purpose: Purpose, step: Any, batch: int, count: int) -> Any:  # noqa: ANN401
     """Which of `count` images make up a step's batch, int64 `(batch,)`.
 
     Image after image in an endless row of epochs, each a shuffle of its own; a batch may reach over the
-    border of two. Not for XLA, which cannot compile the shuffle.
+    border of two. Steps below 0, a warm-up's, are in epochs of their own. Not for XLA, which cannot
+    compile the shuffle.
     """
     position = tf.cast(step, tf.int64) * batch + tf.range(batch, dtype=tf.int64)
     epoch, place = position // count, position % count

@@ -1,15 +1,32 @@
-"""Pictures for people: fixed latents, drawn as a grid in a PNG file."""
+"""Pictures for people: images in a grid, in a PNG file that says where they come from."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 SPACE = 2  # pixels between images
+GAP = 8  # pixels between real images and generated ones
+CHUNK = 64  # images generated at once, so that memory does not grow with their number
+SYNTHETIC = "synthetic images, made by a GAN"
+BESIDE = "real images on the left; on the right synthetic images, made by a GAN"
+
+
+def draw(
+    generate: Callable[[Any], Sequence[Any]],
+    latents: Any,  # noqa: ANN401 - a tensor
+    value_range: str,
+) -> list[NDArray[np.uint8]]:
+    """What `generate` makes of latents, `(n, latent)`: an array uint8 `(n, h, w, c)` a domain."""
+    chunks = [generate(latents[start : start + CHUNK]) for start in range(0, len(latents), CHUNK)]
+    return [np.concatenate([to_bytes(each.numpy(), value_range) for each in one]) for one in zip(*chunks, strict=True)]
 
 
 def to_bytes(images: NDArray[np.float32], value_range: str) -> NDArray[np.uint8]:
@@ -30,8 +47,26 @@ def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return sheet
 
 
-def png(image: NDArray[np.uint8]) -> bytes:
-    """A `(h, w, c)` image as a PNG file, grey for one channel. Equal images are equal bytes."""
+def beside(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grid of real images and, to its right, one of as many generated ones, white between them."""
+    left, right = grid(real), grid(generated)
+    between = np.full((len(left), GAP, left.shape[-1]), 255, np.uint8)
+    return np.concatenate([left, between, right], axis=1)
+
+
+def text(source: str, run: str, step: int) -> dict[str, str]:
+    """What a picture says about itself: `source` in words, and which run made it at which step."""
+    return {"Source": source, "facegan:run": run, "facegan:step": str(step)}
+
+
+def png(image: NDArray[np.uint8], said: Mapping[str, str]) -> bytes:
+    """A `(h, w, c)` image as a PNG file, grey for one channel, with what is `said` as text chunks.
+
+    Equal images that say the same are equal bytes.
+    """
+    chunks = PngInfo()
+    for key, value in said.items():
+        chunks.add_text(key, value)
     file = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG", optimize=False)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG", optimize=False, pnginfo=chunks)
     return file.getvalue()

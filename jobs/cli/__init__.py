@@ -13,14 +13,17 @@ from facegan.errors import FaceganError
 from jobs.cli import (
     backends,
     cancel,
+    credentials,
     data,
     doctor,
     experiments,
     init,
     logs,
     output,
+    prune,
     ps,
     pull,
+    report,
     resume,
     rm,
     sample,
@@ -54,9 +57,11 @@ for command in (
     sync.sync,
     ui.ui,
     verify.verify,
+    prune.prune,
     rm.rm,
     pull.pull,
     sample.sample,
+    report.report,
     experiments.experiments,
     backends.backends,
     doctor.doctor,
@@ -64,6 +69,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(credentials.app, name="credentials")
 
 UsageError: Any = typer.BadParameter.__bases__[0]  # Typer's own; it exports no name for it
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from facegan.ledger import Ledger, State
-from jobs import backends, heavy, launch
+from facegan.length import duration
+from jobs import backends, credentials, heavy, launch
 from jobs.cli import output
 from jobs.context import Context
 from jobs.errors import Exit
-from jobs.follow import duration, follow
-from jobs.run import RunView, exit_of_run, view
+from jobs.follow import follow
+from jobs.run import RunView, exit_of_run, shown, view
 
 
 def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int:
@@ -30,6 +31,7 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
         output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   facegan-job stop {run}")
         return Exit.DETACHED
     took_s = context.clock() - began
+    credentials.revoke_ended(context, ledger)
     if now.step > 0:
         heavy.sync(context, [run])
     _explain(context, ledger, now, took_s)
@@ -42,7 +44,7 @@ def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float | Non
     run = now.run
     if now.state == State.FINISHED:
         followed = "" if took_s is None else f", followed for {duration(took_s)}"
-        output.say(f"run {run} is finished: {now.steps:,} steps{followed}")
+        output.say(f"run {run} is finished: {shown(ledger, now).done}{followed}")
         output.say(
             f"  pictures  facegan-job pull {run}\n  curves    facegan-job ui\n  proof     facegan-job verify {run}"
         )

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from operator import attrgetter
 from typing import Annotated, Any
 
 import typer
 
-from facegan import catalog, experiment
+from facegan import catalog, experiment, meaning
+from facegan.catalog import datasets, layers
 from facegan.catalog.entry import Entry
+from facegan.experiment import Experiment
+from facegan.length import Length, expected, length
 from jobs.cli import options, output
+
+WIDTH = 100  # of what is read as prose
+HEADER = ("NAME", "DATA", "SIZE", "G", "D", "IMAGES", "WHAT")
 
 
 def experiments(
     name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None, json: options.Json = False
 ) -> None:
-    """List what can be trained."""
+    """List what can be trained: the thesis' whole proof of concept, and what it rests on."""
     entries = [catalog.find(name)] if name else list(catalog.CATALOG.values())
     if json:
         shown = [_as_json(entry) for entry in entries]
@@ -22,32 +32,93 @@ def experiments(
     elif name:
         _print_whole(entries[0])
     else:
-        rows = (
-            (e.experiment.name, e.experiment.data.name, f"{e.experiment.training.steps:,}", e.summary) for e in entries
-        )
-        output.table(("NAME", "DATA", "STEPS", "WHAT"), rows)
+        output.table(HEADER, map(_row, entries))
+        output.say("G and D: parameters of the generators and discriminators; IMAGES: real images shown")
+
+
+def _row(entry: Entry) -> Sequence[str]:
+    chosen = entry.experiment
+    generators, discriminators = entry.networks.values()
+    size = "x".join(map(str, datasets.shape(chosen.data)))
+    images = _thousands(_length(chosen).images)
+    return (
+        chosen.name,
+        chosen.data.name,
+        size,
+        _thousands(generators),
+        _thousands(discriminators),
+        images,
+        entry.summary,
+    )
+
+
+def _thousands(count: int) -> str:
+    """As in `860k` and `2.83M`."""
+    return f"{count / 1e6:.2f}M" if count >= 1_000_000 else f"{count / 1e3:.0f}k"  # noqa: PLR2004
+
+
+def _length(chosen: Experiment) -> Length:
+    return length(chosen, count=expected(chosen.data))
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
+    """All that the catalogue has of it, and what follows from that."""
+    whole = _length(entry.experiment)
+    found = {name: value for name, value in asdict(entry).items() if name not in {"experiment", "networks"}}
     return {
         "name": entry.experiment.name,
-        "summary": entry.summary,
-        "source": entry.source,
+        **found,
         "parameters": dict(entry.networks),
-        "notes": list(entry.notes),
+        "length": {
+            "images": whole.images,
+            "epochs": whole.epochs,
+            "steps": whole.steps,
+            "batch_size": whole.batch_size,
+        },
         "experiment": experiment.to_json(entry.experiment),
     }
 
 
 def _print_whole(entry: Entry) -> None:
-    output.data(f"{entry.experiment.name}: {entry.summary}")
-    output.data(f"  after {entry.source}")
-    for note in entry.notes:
-        output.data(f"  {note}")
-    for network, count in entry.networks.items():
-        output.data(f"  {network}: {count:,} parameters")
-    output.data("keys for --set:")
-    tree = experiment.to_json(entry.experiment)
+    chosen = entry.experiment
+    output.data(f"{chosen.name}: {entry.summary}")
+    said: Mapping[str, str | Sequence[str]] = {
+        "reproduces": entry.reproduces,
+        "source": entry.source,
+        "networks": [f"{network}: {count:,} parameters" for network, count in entry.networks.items()],
+        "length": str(_length(chosen)),
+        "takes": entry.takes or "not measured yet",
+        "came out": entry.outcome or "not trained far enough yet to say",
+        "what the sources got wrong, and how it was settled": entry.settled,
+        "how it differs from its source": entry.notes,
+        "believed, not verified": entry.believed,
+    }
+    for heading, text in said.items():
+        _print_about(heading, [text] if isinstance(text, str) else text)
+    _print_layers(chosen.name)
+    _print_keys(chosen)
+
+
+def _print_about(heading: str, texts: Sequence[str]) -> None:
+    """A heading and what stands under it; nothing where there is nothing to say."""
+    if not texts:
+        return
+    output.data(f"\n{heading}")
+    for text in texts:
+        output.data(textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    "))
+
+
+def _print_layers(name: str) -> None:
+    for role, found in layers.of(name).items():
+        output.data(f"\nlayers of the {role}")
+        for layer in found:
+            shape = "x".join(map(str, layer.shape))
+            of_domain = f"  {' and '.join(layer.domains)}" if layer.domains else ""
+            output.data(f"  {layer.kind:<20}{shape:<13}{layer.parameters:>11,}{of_domain}")
+
+
+def _print_keys(chosen: Experiment) -> None:
+    output.data("\nkeys for --set and for a file of your own")
     for key in experiment.known_keys():
-        group, _, field = key.rpartition(".")
-        output.data(f"  {key} = {(tree[group] if group else tree)[field]}")
+        output.data(f"  {key} = {meaning.spelled(attrgetter(key)(chosen))}")
+        output.data(textwrap.fill(meaning.MEANINGS[key], WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6))

@@ -16,11 +16,15 @@ def init(store: options.Store = None, backend: options.Backend = None) -> None:
     chosen = settings.load({"store": store, "backend": backend})
     path = Path.cwd() / settings.PROJECT_FILE
     lines = ["# Settings of facegan-job for this folder. Flags and FACEGAN_… variables come before them.\n"]
-    lines += [f"{key} = {json.dumps(getattr(chosen, key), ensure_ascii=False)}\n" for key in settings.KEYS]
+    values = {key: getattr(chosen, key) for key in settings.KEYS}
+    values["tracking"] = settings.without_password(chosen.tracking)
+    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         raise BadInputError(f'"{path}" is there already', hint="edit it; facegan-job doctor checks it") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(lines)
+    if values["tracking"] != chosen.tracking:
+        output.say("left out the password of the tracking server: set MLFLOW_TRACKING_USERNAME and …_PASSWORD")
     output.say(f"wrote {path}\nhint: facegan-job doctor")

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from facegan.length import duration
 from jobs import context as contexts
 from jobs import runs, settings
 from jobs.cli import options, output
-from jobs.follow import duration
 
 ENDED_SHOWN = 5
 HEADER = ("NAME", "BACKEND", "STATE", "STEP", "SESSIONS", "CHECKPOINT", "AGE", "WHY")

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from facegan.length import length
 from jobs import context as contexts
-from jobs import launch, recipe, settings
+from jobs import counting, launch, recipe, runs, settings
 from jobs.cli import attach, options, output
 from jobs.context import Context
 from jobs.launch import Place
+from jobs.shelf import shelf
 
 
 def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -33,18 +35,22 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Start a run of an experiment, and follow it."""
     context = contexts.real(settings.load({"store": store}))
     where = launch.place(context, backend, gpu)
-    chosen = recipe.resolve(
-        experiment, overrides or (), device=where.backend.device(where.gpu), cores=os.cpu_count() or 1
-    )
-    if where.backend.capabilities().data_is_here:
-        recipe.require_data(chosen, context.settings.home)
+    runs.make_home(context)
+    home, at = context.settings.home, context.store
+    device, cores = where.backend.device(where.gpu), os.cpu_count() or 1
+    chosen = recipe.resolve(experiment, overrides or (), device=device, cores=cores, look=shelf(home, at, output.say))
+    recipe.require_data(chosen.data, home if where.backend.capabilities().data_is_here else None, at)
     run = contexts.new_run_id(chosen.name) if name is None else name
-    body = recipe.created_body(run, chosen)
+    images = counting.images(chosen.data, home, at)
+    counting.require_images(chosen, images, home, at)
+    body = recipe.created_body(run, chosen, images)
+    output.say(f"run {run}: {length(chosen, count=images)}")
+    if images is not None and chosen.data.limit is not None and images < chosen.data.limit:
+        output.say(f"data.limit is {chosen.data.limit:,}, and there are {images:,} images: all of them are shown")
     if dry_run:
         output.as_json(_what_would_be_sent(context, where, run, body))
         return 0
-    output.say(f"run {run}")
-    ledger = launch.create(context, run, chosen)
+    ledger = launch.create(context, run, chosen, images)
     launch.submit(context, ledger, where, output.say)
     return attach.attach(context, ledger, detach=detach, json=json)
 

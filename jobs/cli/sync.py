@@ -35,7 +35,7 @@ def sync(
         over = [view.run for name in some if (view := runs.look(context, name)).over]  # before, not after
         failed = heavy.sync(context, some, json=json, quiet=False)
         if not failed:
-            EndedRuns(context.settings.home, context.store.url).synced(context.settings.tracking, over)
+            EndedRuns(context.settings.home, context.store.url).synced(_server(context), over)
         code = code or failed
     return code
 
@@ -43,4 +43,9 @@ def sync(
 def with_news(context: Context) -> list[str]:
     """The runs that go on, and the final ones that MLflow is not known to have whole."""
     living = [view.run for view in runs.live(context) if view.state != DAMAGED]
-    return living + EndedRuns(context.settings.home, context.store.url).unsynced(context.settings.tracking)
+    return living + EndedRuns(context.settings.home, context.store.url).unsynced(_server(context))
+
+
+def _server(context: Context) -> str:
+    """What the tracking server is called where it is written down."""
+    return settings.without_password(context.settings.tracking)

@@ -32,7 +32,7 @@ def ui(
     if not heavy.has("mlflow"):
         raise JobError("MLflow is not installed here", hint="pip install 'facegan-job[track]'")
     if not context.settings.tracking.startswith("sqlite:"):
-        output.data(context.settings.tracking)
+        output.data(settings.without_password(context.settings.tracking))
         output.say("that server has a UI of its own; facegan-job sync keeps it up to date")
         return 0
     chosen = port or _free_port()

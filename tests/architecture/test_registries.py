@@ -9,7 +9,7 @@ import inspect
 import pytest
 
 from facegan import __main__, runtime, storage
-from facegan.catalog import CATALOG, compile, datasets
+from facegan.catalog import CATALOG, datasets, families
 from facegan.storage.base import ObjectStore
 from jobs.backends import BACKENDS
 from jobs.backends.base import Backend
@@ -40,7 +40,7 @@ def verbs(port: type) -> set[str]:
 def test_a_scheme_leads_to_a_store(scheme: str) -> None:
     found = resolve(storage.SCHEMES[scheme])
     assert isinstance(found, type)
-    assert verbs(ObjectStore) == {"get", "put", "put_new", "list", "folders", "delete"}
+    assert verbs(ObjectStore) == {"get", "put", "put_new", "list", "sizes", "folders", "delete"}
     assert verbs(ObjectStore) <= verbs(found), "each verb is its own, none is the port's empty one"
     assert callable(getattr(found, "open", None))
 
@@ -70,5 +70,5 @@ def test_an_experiment_names_what_there_is(name: str) -> None:
     chosen = CATALOG[name].experiment
     assert chosen.name == name
     assert chosen.data.name in datasets.DATASETS
-    assert chosen.model.family in compile.LAYERS
+    assert chosen.model.family in families.FAMILIES
     assert CATALOG[name].networks

@@ -12,9 +12,11 @@ from tests.unit.jobs import world
 
 HEAVY = (
     "tensorflow", "keras", "numpy", "mlflow", "PIL", "boto3", "botocore", "google", "requests", "pydantic", "rich",
-    "safetensors", "psutil", "docker",
+    "safetensors", "psutil", "docker", "jinja2", "matplotlib",
 )  # fmt: skip
-OWN_HEAVY = ("facegan.models", "facegan.data", "facegan.training", "facegan.metrics", "facegan.tracking")
+OWN_HEAVY = (
+    "facegan.models", "facegan.data", "facegan.training", "facegan.metrics", "facegan.tracking", "facegan.reporting",
+)  # fmt: skip
 MOST_MODULES = 280  # of these some 230 come with Python and Typer
 
 COMMANDS = {
@@ -27,9 +29,12 @@ COMMANDS = {
     "ps as JSON": ("ps", "--json"),
     "logs": ("logs", world.RUN),
     "verify": ("verify", world.RUN),
+    "prune, dry": ("prune", world.RUN, "--dry-run"),
     "stop": ("stop", world.RUN),
     "wait": ("wait", world.RUN),
     "experiments": ("experiments",),
+    "experiments, one": ("experiments", "dcgan-celeba"),
+    "help of report": ("report", "--help"),
     "backends": ("backends",),
     "doctor": ("doctor",),
     "data list": ("data", "list"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from facegan import catalog
 from facegan.errors import SessionExit
@@ -18,6 +22,7 @@ PRICES = {
     "Cloudflare R2": {"put": 0.0045, "put_new": 0.0045, "list": 0.0045, "get": 0.00036, "delete": 0.0},
 }
 MOST_DOLLARS = 0.01
+PAGE = Path(__file__).parents[2] / "docs" / "storage.md"
 
 
 def asked_in_an_hour() -> Counter[str]:
@@ -35,10 +40,24 @@ def asked_in_an_hour() -> Counter[str]:
     return Counter(operation.verb for operation in store.operations)
 
 
-def test_an_hour_of_training_is_cheap_to_store() -> None:
-    asked = asked_in_an_hour()
+@pytest.fixture(scope="module")
+def asked() -> Counter[str]:
+    return asked_in_an_hour()
+
+
+def test_an_hour_of_training_is_cheap_to_store(asked: Counter[str]) -> None:
     print(dict(asked))
     for name, prices in PRICES.items():
         dollars = sum(count * prices[verb] / 1_000 for verb, count in asked.items())
         print(f"{name}: US$ {dollars:.4f}")
         assert dollars < MOST_DOLLARS
+
+
+def test_the_page_on_storage_says_what_was_counted(asked: Counter[str]) -> None:
+    rows = re.findall(r"^\| (put, create|list|get|delete) \| ([0-9,]+) \|", PAGE.read_text(), re.MULTILINE)
+    assert {name: int(count.replace(",", "")) for name, count in rows} == {
+        "put, create": asked["put"] + asked["put_new"],
+        "list": asked["list"],
+        "get": asked["get"],
+        "delete": asked["delete"],
+    }

@@ -10,6 +10,7 @@ import pytest
 from facegan import layout
 from facegan.errors import BadInputError, FaceganError, UnreachableError
 from facegan.storage import NotFoundError, RefusedError, open_store
+from facegan.storage.base import ExpiredError
 from tests.cloud import servers
 
 
@@ -82,7 +83,7 @@ def test_nobody_there_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind", "hint"),
     [
-        (400, "ExpiredToken", RefusedError, "limited time"),
+        (400, "ExpiredToken", ExpiredError, "limited time"),
         (403, "RequestTimeTooSkewed", RefusedError, "clock"),
         (403, "InvalidAccessKeyId", RefusedError, "AWS_ACCESS_KEY_ID"),
         (403, "SignatureDoesNotMatch", RefusedError, "secret"),

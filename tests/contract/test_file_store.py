@@ -253,12 +253,13 @@ def test_no_right_to_write_is_a_refusal(store: FileStore, monkeypatch: pytest.Mo
 def test_a_disk_that_fails_is_unreachable(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("a", b"1")
 
-    def read_bytes(_path: Path) -> bytes:
+    def fstat(_handle: int) -> os.stat_result:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    with pytest.raises(UnreachableError, match="does not answer"):
-        store.get("a")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fstat", fstat)
+        with pytest.raises(UnreachableError, match="does not answer"):
+            store.get("a")
 
 
 def test_a_store_nobody_has_written_to_is_empty(store: FileStore) -> None:

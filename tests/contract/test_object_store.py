@@ -17,6 +17,7 @@ import pytest
 
 from facegan.errors import BadInputError, FaceganError
 from facegan.storage import NotFoundError, ObjectStore, open_store
+from facegan.storage.base import TooLargeError
 from tests.fakes.racing import Other, race_of_processes, race_of_threads
 
 STORES = ["memory", "file", *os.environ.get("FACEGAN_TEST_STORE", "").split()]
@@ -109,6 +110,18 @@ def test_a_caller_may_change_its_buffer_afterwards(place: Place) -> None:
 def test_an_object_that_is_not_there_is_not_found_and_named(place: Place) -> None:
     with pytest.raises(NotFoundError, match=f"{place.prefix}nothing"):
         place.store.get(f"{place.prefix}nothing")
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 3 << 20])
+def test_no_more_comes_into_memory_than_was_asked_for(place: Place, size: int) -> None:
+    key = f"{place.prefix}a"
+    place.store.put(key, os.urandom(size))
+    for at_most in (0, size // 2, size - 1):
+        with pytest.raises(TooLargeError):
+            place.store.get(key, at_most=at_most)
+    assert len(place.store.get(key, at_most=size)) == size
+    with pytest.raises(NotFoundError):
+        place.store.get(f"{place.prefix}nothing", at_most=1)
 
 
 def test_a_folder_is_no_object(place: Place) -> None:
@@ -236,6 +249,15 @@ def test_a_listing_is_of_a_prefix(filled: Place, prefix: str, found: list[str]) 
 )
 def test_a_listing_begins_after_a_key_whether_it_exists_or_not(filled: Place, after: str, found: list[str]) -> None:
     assert filled.names("b/", after=after) == found
+
+
+def test_sizes_are_of_a_prefix_in_byte_order(filled: Place) -> None:
+    filled.store.put(f"{filled.prefix}b/1", b"123")
+    found = filled.store.sizes(f"{filled.prefix}b/")
+    assert list(found.items()) == [
+        (f"{filled.prefix}{name}", size) for name, size in [("b/1", 3), ("b/10", 0), ("b/2", 0), ("b/sub/x", 0)]
+    ]
+    assert filled.store.sizes(f"{filled.prefix}nothing/") == {}
 
 
 def test_folders_are_one_level_of_the_tree(filled: Place) -> None:

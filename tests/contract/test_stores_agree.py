@@ -1,4 +1,7 @@
-"""A store of files held against one of memory: the same calls, in any order, are answered the same."""
+"""Stores held against one of memory: the same calls, in any order, are answered the same.
+
+Here it is a store of files; `tests/cloud/test_stores_agree.py` takes those of the clouds.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from facegan.errors import FaceganError
+from facegan.storage.base import ObjectStore
 from facegan.storage.file import FileStore
 from facegan.storage.memory import MemoryStore
 
@@ -26,21 +30,20 @@ PREFIXES = st.one_of(st.just(""), KEYS, st.builds(lambda key, cut: key[:cut], KE
 DATA = st.sampled_from([b"", b"1", b"22", b"\0" * 1_000])
 
 
-class FilesAgainstMemory(RuleBasedStateMachine):
+class AgainstMemory(RuleBasedStateMachine):
+    """Asks both stores the same."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.mkdtemp()
-        self.unsynced = mock.patch("os.fsync")
-        self.unsynced.start()
-        self.files = FileStore(Path(self.folder) / "store")
+        self.store = self.opened()
         self.memory = MemoryStore()
 
-    def teardown(self) -> None:
-        self.unsynced.stop()
-        shutil.rmtree(self.folder)
+    def opened(self) -> ObjectStore:
+        """An empty store of the kind under test."""
+        raise NotImplementedError
 
     def same(self, ask: Callable[[Any], object]) -> None:
-        assert answer(ask, self.files) == answer(ask, self.memory)
+        assert answer(ask, self.store) == answer(ask, self.memory)
 
     @rule(key=st.one_of(KEYS, BAD_KEYS), data=DATA)
     def put(self, key: str, data: bytes) -> None:
@@ -63,12 +66,34 @@ class FilesAgainstMemory(RuleBasedStateMachine):
         self.same(lambda store: list(store.list(prefix, after=after)))
 
     @rule(prefix=PREFIXES)
+    def sizes(self, prefix: str) -> None:
+        self.same(lambda store: list(store.sizes(prefix).items()))
+
+    @rule(prefix=PREFIXES)
     def folders(self, prefix: str) -> None:
         self.same(lambda store: list(store.folders(prefix)))
 
     @invariant()
     def hold_the_same(self) -> None:
-        assert {key: self.files.get(key) for key in self.files.list("")} == self.memory.objects
+        assert self.store.sizes("") == self.memory.sizes("")
+
+    def teardown(self) -> None:
+        assert {key: self.store.get(key) for key in self.store.list("")} == self.memory.objects
+
+
+class FilesAgainstMemory(AgainstMemory):
+    def opened(self) -> ObjectStore:
+        self.folder = tempfile.mkdtemp()
+        self.unsynced = mock.patch("os.fsync")
+        self.unsynced.start()
+        return FileStore(Path(self.folder) / "store")
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.unsynced.stop()
+            shutil.rmtree(self.folder)
 
 
 def answer(ask: Callable[[Any], object], store: object) -> object:

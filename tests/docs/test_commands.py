@@ -1,4 +1,4 @@
-"""The docs are true: every command they show in a console block runs, in the order in which it stands."""
+"""The docs are true: every command they show in a console block runs, in its order, and then every Python block."""
 
 import importlib.util
 import os
@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BY_CI = ("make ", "source ")  # CI runs the first; the second is done here by setting PATH
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 MINE = re.compile(r"```toml\n# (?P<name>\S+\.toml)\n(?P<text>.*?)```", re.DOTALL)
 
 
@@ -39,6 +40,11 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
+    for program in PYTHON.findall(page.read_text()):
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{program}\n{done.stderr}"
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -12,22 +12,32 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from facegan import layout, runtime
 from facegan.ledger import Ledger, Wish, Writer
 from facegan.storage import ObjectStore, open_store
+from facegan.storage.file import FileStore
+from tests.fakes.cutting import die_in_the_next_request
 from tests.fakes.killing import Death, WatchedStore, tear_write
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-PRELOADED = ("facegan.training.gan", "facegan.runtime", "facegan.data", "tests.e2e.children")
+PRELOADED = (
+    "facegan.training.gan",
+    "facegan.runtime",
+    "facegan.data",
+    "facegan.storage.s3",
+    "facegan.storage.gcs",
+    "tests.e2e.children",
+)
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -92,6 +102,9 @@ class HarmingStore(WatchedStore):
             done = act()
             self._harm(key)
             return done
+        if moment.when is Death.TORN and not isinstance(self.store, FileStore):
+            die_in_the_next_request()
+            act()
         if moment.when is Death.TORN:
             tear_write(self.store, b"cut short")
         self._harm(key)
@@ -110,9 +123,9 @@ class HarmingStore(WatchedStore):
         time.sleep(1.0)  # long enough for the session to hear of it before it gets further
 
 
-def session(home: str, run_url: str, number: int | None, moment: Moment | None) -> None:
+def session(environment: Mapping[str, str], run_url: str, number: int | None, moment: Moment | None) -> None:
     """The child: one session, then its exit code."""
-    os.environ["FACEGAN_HOME"] = home
+    os.environ.update(environment)
     if moment is not None:
         runtime.open_store = lambda url: HarmingStore(open_store(url), moment)  # type: ignore[assignment]
     sys.exit(int(runtime.main([run_url, *(["--session", str(number)] if number else [])])))
@@ -130,10 +143,16 @@ def ready() -> None:
         os.environ.update(before)
 
 
-def start(home: Path, run_url: str, number: int | None = None, moment: Moment | None = None) -> ForkServerProcess:
-    """Start one session beside the caller."""
+def start(
+    home: Path,
+    run_url: str,
+    number: int | None = None,
+    moment: Moment | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> ForkServerProcess:
+    """Start one session beside the caller, with something more in its environment."""
     child = multiprocessing.get_context("forkserver").Process(
-        target=session, args=(str(home), run_url, number, moment), daemon=True
+        target=session, args=({**environment, "FACEGAN_HOME": str(home)}, run_url, number, moment), daemon=True
     )
     child.start()
     return child

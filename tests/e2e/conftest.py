@@ -51,5 +51,5 @@ def untouched(server: None, tmp_path_factory: pytest.TempPathFactory) -> Outcome
     found = alone.outcome()
     assert found.step == STEPS
     assert sorted(found.metrics) == list(range(1, STEPS + 1))
-    assert len(found.samples) == 3
+    assert len(found.samples) == 2 * 3  # a grid, and real images beside generated ones
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def interrupt_follower(user: User) -> subprocess.Popen[str]:
     """Type `submit`, and Ctrl-C as soon as it follows."""
     child = user.type(*SUBMIT)
     assert child.stderr is not None
-    assert child.stderr.readline() == f"run {RUN}\n"
+    assert child.stderr.readline().startswith(f"run {RUN}: ")
     assert child.stderr.readline().startswith(f"{RUN}  queued")
     os.killpg(child.pid, signal.SIGINT)  # the terminal sends it to everything in the foreground
     return child
@@ -90,5 +91,6 @@ def test_a_submit_that_follows_ends_with_its_run(user: User, untouched: Outcome)
     assert followed.code == 0, followed.err
     view = json.loads(followed.out)
     assert (view["state"], view["step"], view["why"]) == ("finished", 48, "all 48 steps are committed")
-    assert f"run {RUN} is finished" in followed.err
+    assert re.search(rf"run {RUN}: [\d,]+ images shown, \S+ epochs of 5,000, 48 steps of \d+\n", followed.err)
+    assert re.search(rf"run {RUN} is finished: [\d,]+ images shown, \S+ epochs of 5,000, 48 steps", followed.err)
     assert user.outcome() == untouched

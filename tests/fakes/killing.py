@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeVar
 
 from facegan.errors import UnreachableError
-from facegan.storage.base import ObjectStore
+from facegan.storage.base import LARGEST, ObjectStore
 from facegan.storage.file import INCOMING, FileStore
 
 T = TypeVar("T")
@@ -49,8 +49,8 @@ class WatchedStore(ObjectStore):
         self.operations: list[Operation] = []
         self._counting = threading.Lock()
 
-    def get(self, key: str) -> bytes:
-        return self._do("get", key, lambda: self.store.get(key), _nothing)
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        return self._do("get", key, lambda: self.store.get(key, at_most=at_most), _nothing)
 
     def put(self, key: str, data: bytes) -> None:
         self._do("put", key, lambda: self.store.put(key, data), lambda: tear_write(self.store, data))
@@ -60,6 +60,9 @@ class WatchedStore(ObjectStore):
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         return self._do("list", prefix, lambda: self.store.list(prefix, after=after), _nothing)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return self._do("sizes", prefix, lambda: self.store.sizes(prefix), _nothing)
 
     def folders(self, prefix: str) -> Iterator[str]:
         return self._do("folders", prefix, lambda: self.store.folders(prefix), _nothing)

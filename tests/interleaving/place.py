@@ -16,7 +16,7 @@ from greenlet import greenlet
 
 from facegan import lease
 from tests.interleaving.standing import standing
-from tests.interleaving.world import Answer, Desk, Op, Program, Silence, Violation
+from tests.interleaving.world import Answer, Desk, Op, Program, Silence, Violation, told
 
 LONGEST = 600  # questions of one process in one history: beyond that it would never end
 LIVE = 4000  # places whose greenlet is kept
@@ -82,7 +82,7 @@ class Place:
         self.depth = before.depth + 1
         self.silent = before.silent or isinstance(answer, Silence)
         self.wrote = before.wrote or op.is_write
-        self.known = max(before.known, _told(op, answer))
+        self.known = max(before.known, told(op, answer))
         self.windows = before.windows
         if op.verb == "sleep" and self.windows:
             self.windows = (*before.windows[-lease.LOOKS :], Window(self.known))
@@ -114,13 +114,6 @@ class Arrival(NamedTuple):
 class Live(NamedTuple):
     process: greenlet
     desk: Desk
-
-
-def _told(op: Op, answer: Answer) -> int:
-    """The newest entry that this answer shows to stand; -1 for none."""
-    if op.verb == "list" and isinstance(answer, tuple):
-        return max((int(key[-13:-5]) for key in answer), default=-1)
-    return int(op.key[-13:-5]) if op.verb == "put_new" and answer is True else -1
 
 
 class Process:

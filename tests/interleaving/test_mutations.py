@@ -228,7 +228,7 @@ MUTATIONS: Sequence[tuple[Callable[[Patch], None], Scenario, str]] = [
     (nobody_is_in_the_way, TWICE, "without 1 looks"),
     (created_if_absent_in_two_steps, TWICE, "what was history is not any more"),
     (own_bytes_are_not_known_again, dataclasses.replace(TWICE, faults=LOST), "ended with .*73"),
-    (all_bytes_are_ones_own, TWICE, "without 1 looks since"),
+    (all_bytes_are_ones_own, TWICE, "ended with .*FAILED"),
     (a_number_is_leased_again, TWICE, "a second time"),
     (lost_ends_nothing, LOST_WAKES, "does not hold the run any more"),
     (stop_is_forgotten, STOPPED, "leases a stopped run"),

@@ -15,7 +15,7 @@ from greenlet import getcurrent
 
 from facegan import layout
 from facegan.errors import SessionExit, UnreachableError
-from facegan.storage.base import NotFoundError, ObjectStore
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore
 from facegan.storage.memory import MemoryStore
 
 RUN = "r"
@@ -168,6 +168,14 @@ class Contents:
         return self._numbers[found]
 
 
+def told(op: Op, answer: Answer) -> int:
+    """The newest entry that this answer shows to stand; -1 for none."""
+    if op.verb == "list" and isinstance(answer, tuple):
+        return max((int(key[-13:-5]) for key in answer), default=-1)
+    shown = (op.verb == "put_new" and answer is True) or (op.verb == "get" and isinstance(answer, bytes))
+    return int(op.key[-13:-5]) if shown and op.key.startswith(LEDGER) else -1
+
+
 class Desk:
     """What a program is given instead of the world: every question leaves through `ask`."""
 
@@ -176,13 +184,15 @@ class Desk:
         self.patient = True
         self.said: list[tuple[str, str]] = []
         self.store: ObjectStore = YieldingStore(self)
+        self._known = -1
         self._tries = itertools.count()
 
     def ask(self, op: Op) -> Answer:
         answer: Answer = getcurrent().parent.switch(op)
         if isinstance(answer, Silence):
             raise UnreachableError(answer.why)
-        if answer and op.key.startswith(LEDGER) and op.verb in {"list", "put_new"}:
+        if told(op, answer) > self._known:
+            self._known = told(op, answer)
             self._tries = itertools.count()
         return answer
 
@@ -211,7 +221,8 @@ class YieldingStore(ObjectStore):
         self.url = "memory://"
         self._desk = desk
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        del at_most
         answer = self._desk.ask(Op("get", key))
         if isinstance(answer, Missing):
             raise NotFoundError(f'no object "{key}"')
@@ -228,6 +239,9 @@ class YieldingStore(ObjectStore):
         answer = self._desk.ask(Op("list", prefix, after.encode()))
         assert isinstance(answer, tuple)
         return iter(answer)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        raise NotImplementedError(prefix)  # no session asks for it
 
     def folders(self, prefix: str) -> Iterator[str]:
         raise NotImplementedError(prefix)  # no session asks for it

@@ -19,7 +19,7 @@ from facegan.experiment import override
 from facegan.ledger import State
 from facegan.ledger.entry import decode, digest, encode
 from facegan.stopping import interrupted
-from facegan.storage.base import ObjectStore
+from facegan.storage.base import LARGEST, ObjectStore
 from facegan.storage.memory import MemoryStore
 from tests.fakes.driving import (
     RUN,
@@ -467,12 +467,12 @@ def test_verify_beside_a_session_that_prunes_finds_nothing_wrong() -> None:
     class Meanwhile(WatchedStore):
         """A session ends the run after the ledger was read and before the first state is."""
 
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
             if key.endswith("state.safetensors") and not ledger_of(store).refresh().finished:
                 declare_lost(store)
                 assert Session(store=store, holder="second").run() is SessionExit.FINISHED
                 assert "pruned" in kinds(store)
-            return super().get(key)
+            return super().get(key, at_most=at_most)
 
     assert judged(Meanwhile(store)).wrong == []
 

@@ -64,7 +64,7 @@ def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A generator that is a text, and where its logged model is written: no TensorFlow here."""
     module = ModuleType("toy_export")
 
-    def write(_uri: str, model_id: str, model: str) -> None:
+    def write(_uri: str, model_id: str, model: str, _use: object) -> None:
         (tmp_path / model_id).write_text(model)
 
     module.build = lambda recipe, state: f"{recipe.name} {state!r}"  # type: ignore[attr-defined]

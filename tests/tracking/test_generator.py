@@ -12,6 +12,7 @@ import pytest
 from facegan import catalog
 from facegan.catalog import datasets
 from facegan.experiment import Experiment
+from facegan.storage.memory import MemoryStore
 from facegan.tracking import generator
 from facegan.tracking.server import Server
 from tests.tracking.world import Mlflow, Run
@@ -46,6 +47,14 @@ def model_of(mlflow: Mlflow) -> Any:
     return mlflow.client.get_logged_model(found.model_id)
 
 
+def metadata(mlflow: Mlflow) -> dict[str, str]:
+    """What is written in the logged model's own files, which may be copied to where no MLflow is."""
+    import mlflow as real
+
+    real.set_tracking_uri(mlflow.uri)
+    return dict(real.models.get_model_info(f"models:/{model_of(mlflow).model_id}").metadata)
+
+
 def answer(mlflow: Mlflow) -> float:
     """What the logged model makes of ones."""
     import mlflow as real
@@ -72,6 +81,9 @@ def test_it_is_logged_when_the_run_is_finished(memory_run: Run, mlflow: Mlflow) 
     assert {"MLmodel", "requirements.txt"} <= {path.name for path in folder.iterdir()}
     assert "keras==" in (folder / "requirements.txt").read_text()
     assert "signature:" in (folder / "MLmodel").read_text()
+    use = {"facegan.latent": "100", "facegan.noise": "normal", "facegan.range": "tanh"}
+    assert use.items() <= model.tags.items()
+    assert metadata(mlflow).items() >= use.items()
     assert mlflow.the_run().info.status == "FINISHED"
 
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -96,6 +108,16 @@ def test_without_what_it_takes_it_says_so_and_the_rest_is_copied(memory_run: Run
 
 
 @pytest.mark.usefixtures("export")
+def test_what_it_takes_and_makes_is_the_experiment_s_own(mlflow: Mlflow) -> None:
+    run = Run(store=MemoryStore()).begin("model.range=unit", "model.noise=uniform", "model.latent=7")
+    run.session()
+    mlflow.sync(run)
+    use = {"facegan.latent": "7", "facegan.noise": "uniform", "facegan.range": "unit"}
+    assert use.items() <= model_of(mlflow).tags.items()
+    assert metadata(mlflow).items() >= use.items()
+
+
+@pytest.mark.usefixtures("export")
 def test_a_damaged_last_state_is_no_model(memory_run: Run, mlflow: Mlflow) -> None:
     memory_run.session()
     last = [entry for entry in memory_run.ledger().entries() if entry.kind == "checkpoint"][-1]
@@ -112,12 +134,11 @@ def state_of(recipe: Experiment) -> bytes:
     from facegan import models
     from facegan.models.network import named_variables
 
-    data = datasets.find(recipe.data.name)
-    networks = models.build(recipe.model, (data.height, data.width, data.channels), recipe.seed + 1)
+    networks = models.build(recipe.model, datasets.shape(recipe.data), recipe.seed + 1)
     return safetensors.numpy.save({name: v.numpy() for name, v in named_variables(networks).items()})
 
 
-@pytest.mark.parametrize("name", ["dcgan-mnist", "cogan-mnist"])
+@pytest.mark.parametrize("name", ["dcgan-mnist", "cogan-mnist", "cogan-mnist-edges", "variant-cifar10"])
 def test_the_catalogue_s_own_generators_load_back_equal(mlflow: Mlflow, name: str) -> None:
     import keras
     import mlflow as real
@@ -131,7 +152,7 @@ def test_the_catalogue_s_own_generators_load_back_equal(mlflow: Mlflow, name: st
     server = Server(mlflow.uri, mlflow.client)
     home = server.home(recipe.name)
     model_id = server.create_model(home, server.create_run(home, "run", 1, {}), {})
-    keras_model.write(mlflow.uri, model_id, model)
+    keras_model.write(mlflow.uri, model_id, model, generator.how_to_use(recipe))
     loaded = real.keras.load_model(f"models:/{model_id}")
     latents = np.random.default_rng(0).normal(size=(2, recipe.model.latent)).astype(np.float32)
     made, expected = (keras.tree.flatten(each(latents)) for each in (loaded, model))

@@ -6,10 +6,11 @@ import io
 import re
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from facegan.tracking import images
-from tests.tracking.world import Mlflow, Run, picture
+from tests.tracking.world import Mlflow, PictureTrainer, Run, picture
 
 RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -48,3 +49,19 @@ def test_names_are_read_back() -> None:
     assert found == {("samples/grid-a", 1500): 7}
     assert name == images.stem("a" * 32, "samples/grid-a", 1500, 1_700_000_000_000)
     assert name != images.stem("b" * 32, "samples/grid-a", 1500, 1_700_000_000_000)
+
+
+def test_every_picture_of_a_run_is_copied_under_its_own_name_and_step(
+    memory_run: Run, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coupled networks draw a grid for each domain, and every training shows real images beside generated ones."""
+    names = ("grid-a", "grid-b", "beside-a", "beside-b")
+    monkeypatch.setattr(PictureTrainer, "samples", lambda self: {name: picture(self.step) for name in names})
+    memory_run.session(dies_after=12)
+    mlflow.sync(memory_run)
+    memory_run.session()
+    mlflow.sync(memory_run)
+    held = images.parse(dict.fromkeys(mlflow.image_files(), None))
+    assert sorted(held) == sorted((f"samples/{name}", step) for name in names for step in (5, 10, 15, 20))
+    root = Path(mlflow.the_run().info.artifact_uri.removeprefix("file://")) / "images"
+    assert all(path.read_bytes() == picture(int(path.name.split("+")[2])) for path in root.glob("*.png"))

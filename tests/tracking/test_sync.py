@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facegan.errors import SessionExit
+from facegan.storage.base import LARGEST
 from facegan.storage.memory import MemoryStore
 from facegan.tracking.sync import HINT, PROOF
 from tests.fakes.toy import ToyTrainer
@@ -154,9 +155,9 @@ def test_a_believed_hint_spares_the_objects(memory_run: Run, mlflow: Mlflow) -> 
     read: list[str] = []
 
     class Listening(MemoryStore):
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
             read.append(key)
-            return super().get(key)
+            return super().get(key, at_most=at_most)
 
     store = Listening()
     store.objects = memory_run.store.objects  # type: ignore[attr-defined]

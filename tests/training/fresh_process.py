@@ -21,7 +21,7 @@ from facegan.training.gan import build
 folder = Path(sys.argv[1])
 experiment = from_json(json.loads((folder / "experiment.json").read_text()))
 with np.load(folder / "images.npz") as arrays:
-    images = Images(images=arrays["images"], labels=arrays["labels"])
+    images = Images(images=arrays["images"], columns={"label": arrays["labels"]})
 trainer = build(experiment, images)
 trainer.advance(20)
 print(hashlib.sha256(trainer.snapshot()()).hexdigest())

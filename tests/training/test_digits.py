@@ -21,7 +21,7 @@ SETTINGS = ("training.compile=graph", "evaluation.metric=digits-sure")
 @pytest.fixture(scope="module")
 def judge(digits: Images) -> DigitsSure:
     taught = DigitsSure(0)
-    taught.train(digits.images, digits.labels)
+    taught.train(digits)
     return taught
 
 

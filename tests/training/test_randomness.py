@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facegan.training.randomness import Purpose, batch_indices, latents, seed_at
+from facegan.training.randomness import Purpose, batch_indices, latents, pixels, seed_at
 
 
 def order(seed: int, steps: int, batch: int, count: int) -> list[int]:
@@ -26,6 +26,22 @@ def test_every_image_once_an_epoch(batch: int, count: int) -> None:
         assert sorted(shuffle) == list(range(count))
     if count >= 8:
         assert len({tuple(shuffle) for shuffle in [*shuffles, list(range(count))]}) == epochs + 1
+
+
+def test_the_steps_before_the_first_have_epochs_of_their_own() -> None:
+    """A warm-up's steps are -n to -1: each epoch below 0 shows every image once too."""
+    before = [batch_indices(3, Purpose.ORDER, step, 5, 20).numpy().tolist() for step in range(-4, 0)]
+    assert sorted(index for batch in before for index in batch) == list(range(20))
+    assert before != [batch_indices(3, Purpose.ORDER, step, 5, 20).numpy().tolist() for step in range(4)]
+
+
+def test_noise_fills_the_range() -> None:
+    for value_range, least in (("tanh", -1.0), ("unit", 0.0)):
+        drawn = [pixels(seed_at(0, Purpose.WARM_UP, -1), d, (50, 8, 8, 3), value_range).numpy() for d in (0, 1)]
+        assert not np.array_equal(*drawn)
+        for each in drawn:
+            assert least <= each.min() < least + 0.01
+            assert 0.99 < each.max() < 1.0
 
 
 def test_order_depends_on_seed_and_purpose() -> None:

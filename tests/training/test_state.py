@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ from facegan.data import Images
 from facegan.errors import DamagedError
 from facegan.experiment import Experiment
 from facegan.training.gan import GanTrainer, build
+from facegan.training.state import serialised
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,27 @@ def test_a_damaged_state_is_refused_whole(trainer: GanTrainer, arrays: dict[str,
         assert kernel in caught.value.message
     assert trainer.step == 1
     assert trainer.snapshot()() == before
+
+
+def test_a_state_is_what_safetensors_writes(arrays: dict[str, np.ndarray]) -> None:
+    random = np.random.default_rng(0)
+    odd = {
+        "step": np.asarray(3, np.int64),
+        'b/\u00e9 "': random.normal(size=(3, 4)).astype(np.float32),
+        "half": np.ones(3, np.float16),
+        "seeds": np.ones(2, np.uint32),
+        "counts": np.arange(5, dtype=np.int32),
+        "empty": np.zeros((0, 3), np.float32),
+    }
+    for whole in (arrays, odd):
+        assert serialised(whole) == safetensors.numpy.save(whole)
+
+
+def test_serialising_makes_one_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facegan.training.state.PIECE", 1 << 20)
+    large = {f"v{place}": np.ones((5 << 20) // 4, np.float32) for place in range(8)}
+    tracemalloc.start()
+    state = serialised(large)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.2 * len(state)

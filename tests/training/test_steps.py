@@ -9,18 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from facegan import models
 from facegan.data import Images
 from facegan.experiment import Experiment, to_json
-from facegan.models.network import trainable, variables
-from facegan.training import losses
-from facegan.training.alternating import Alternating
-from facegan.training.coupled import Coupled
+from facegan.models.network import variables
 from facegan.training.gan import GanTrainer, build
 
 KINDS = [
@@ -28,7 +23,6 @@ KINDS = [
     ("cogan-mnist", "jit"),
     pytest.param(("cogan-mnist", "graph"), marks=pytest.mark.long, id="cogan-mnist-graph"),
 ]
-SCHEDULES = {"dcgan-mnist": Alternating, "cogan-mnist": Coupled}
 FRESH = Path(__file__).with_name("fresh_process.py")
 
 
@@ -87,8 +81,9 @@ def test_taken_up_by_another_process(partition: Partition, tmp_path: Path) -> No
     (tmp_path / "state").write_bytes(partition.at_seven)
     np.savez(tmp_path / "images.npz", images=partition.few.images, labels=partition.few.labels)
     answer = subprocess.run(
-        [sys.executable, str(FRESH), str(tmp_path)], check=True, capture_output=True, text=True, cwd=FRESH.parents[2]
+        [sys.executable, str(FRESH), str(tmp_path)], check=False, capture_output=True, text=True, cwd=FRESH.parents[2]
     )
+    assert answer.returncode == 0, f"exit {answer.returncode}: {answer.stderr}"
     assert answer.stdout.split() == [hashlib.sha256(partition.final).hexdigest()] * 2
 
 
@@ -101,46 +96,3 @@ def test_every_weight_moves(partition: Partition) -> None:
     still = [v.path for v, old in zip(everything, before, strict=True) if np.array_equal(v.value.numpy(), old)]
     assert still == []
     assert all(np.isfinite(value) for value in metrics[0].values())
-
-
-@pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
-def test_each_update_moves_its_own_network_alone(
-    name: str, frozen: str, make_tiny: Callable[..., Experiment], few: Images
-) -> None:
-    """With one optimiser at rate 0 its network stays: nothing but its own update moves it."""
-    networks = models.build(make_tiny(name).model, few.shape, 0)
-    rates = [0.0 if frozen == "generator" else 1e-3, 0.0 if frozen == "discriminator" else 1e-3]
-    optimizers = [keras.optimizers.SGD(rate) for rate in rates]
-    kinds = [networks.generators, networks.discriminators]
-    for optimizer, kind in zip(optimizers, kinds, strict=True):
-        optimizer.build(trainable(kind))
-    before = [[v.value.numpy() for v in trainable(kind)] for kind in kinds]
-    batch = few.images[:4].astype(np.float32) / 127.5 - 1.0
-    schedule = SCHEDULES[name](networks, *optimizers)
-    schedule(tf.random.stateless_normal((4, 100), (0, 0)), (tf.constant(batch), tf.constant(batch)))
-    for kind, old, rate in zip(kinds, before, rates, strict=True):
-        moved = [not np.array_equal(v.value.numpy(), o) for v, o in zip(trainable(kind), old, strict=True)]
-        assert all(moved) if rate else not any(moved)
-
-
-def test_the_coupled_step_takes_four_discriminator_updates(make_tiny: Callable[..., Experiment], few: Images) -> None:
-    networks = models.build(make_tiny("cogan-mnist").model, few.shape, 0)
-    optimizers = [keras.optimizers.Adam() for _ in range(2)]
-    optimizers[0].build(trainable(networks.generators))
-    optimizers[1].build(trainable(networks.discriminators))
-    batch = tf.zeros((4, *few.shape))
-    Coupled(networks, *optimizers)(tf.zeros((4, 100)), (batch, batch))
-    assert [int(optimizer.iterations) for optimizer in optimizers] == [1, 4]
-
-
-def test_losses() -> None:
-    undecided = tf.zeros((3, 1))
-    assert float(losses.real(undecided)) == pytest.approx(np.log(2))
-    assert float(losses.fake(undecided)) == pytest.approx(np.log(2))
-    logits = tf.constant([[2.0], [-1.0]])
-    chances = 1 / (1 + np.exp(-logits.numpy()))
-    assert float(losses.real(logits)) == pytest.approx(-np.log(chances).mean())
-    assert float(losses.fake(logits)) == pytest.approx(-np.log(1 - chances).mean())
-    assert float(losses.real(tf.constant([[-200.0]]))) == pytest.approx(200.0)
-    assert float(losses.called_real(logits)) == 0.5

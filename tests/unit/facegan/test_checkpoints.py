@@ -13,9 +13,9 @@ from facegan import checkpoints
 from facegan.checkpoints import ObjectDamagedError, Point, Sample, decode_metrics, encode_metrics, read
 from facegan.errors import DamagedError, NotHolderError, UnreachableError
 from facegan.ledger import Entry, Ledger
-from facegan.storage.base import NotFoundError
+from facegan.storage.base import LARGEST, NotFoundError
 from facegan.storage.memory import MemoryStore
-from tests.fakes.driving import append, begun, contents, kinds, ledger_of
+from tests.fakes.driving import append, begun, contents, ledger_of
 from tests.fakes.killing import WatchedStore
 
 VALUES = st.dictionaries(
@@ -109,8 +109,8 @@ class Once(WatchedStore):
         super().__init__(store)
         self.answer = answer
 
-    def get(self, key: str) -> bytes:
-        data = super().get(key)
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        data = super().get(key, at_most=at_most)
         if not key.endswith("state.safetensors") or sum(it.key == key for it in self.operations) > 1:
             return data
         if self.answer is None:
@@ -156,10 +156,10 @@ def test_silence_is_no_damage_and_nothing_is_concluded() -> None:
     store, _, _ = with_checkpoints(5, 10)
 
     class Silent(WatchedStore):
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
             if "/checkpoints/10" in key:
                 raise UnreachableError("no answer")
-            return super().get(key)
+            return super().get(key, at_most=at_most)
 
     with pytest.raises(UnreachableError):
         checkpoints.restore(ledger_of(Silent(store)))
@@ -183,33 +183,3 @@ def test_an_untouched_run_begins_at_step_0_and_one_with_a_history_never_does() -
     with pytest.raises(DamagedError, match=r"no checkpoint of run .* is whole") as refused:
         checkpoints.restore(ledger)
     assert entries[1].body["key"] in refused.value.message
-
-
-# Letting go
-
-
-@pytest.mark.parametrize(("keep", "left"), [(1, [15, 20]), (2, [15, 20]), (3, [10, 15, 20]), (9, [5, 10, 15, 20])])
-def test_the_newest_are_kept_and_never_fewer_than_two(keep: int, left: list[int]) -> None:
-    store, ledger, _ = with_checkpoints(5, 10, 15, 20)
-    checkpoints.prune(ledger, keep)
-    states = [key for key in contents(store) if key.endswith("state.safetensors")]
-    assert sorted(int(key.split("/")[3].split("-")[0]) for key in states) == left
-    assert len([key for key in contents(store) if key.endswith("metrics.jsonl")]) == 4
-    assert ("pruned" in kinds(store)) == (len(left) < 4)
-
-
-def test_it_is_said_before_it_is_done() -> None:
-    store, _, _ = with_checkpoints(5, 10, 15)
-    watched = WatchedStore(store)
-    checkpoints.prune(ledger_of(watched, "h"), 2)
-    assert [it.verb for it in watched.operations if it.verb in {"put_new", "delete"}] == ["put_new", "delete"]
-
-
-def test_who_does_not_hold_the_lease_lets_go_of_nothing() -> None:
-    store, _, _ = with_checkpoints(5, 10, 15)
-    before = contents(store)
-    ledger = ledger_of(store, "other")
-    ledger.refresh()
-    with pytest.raises(NotHolderError):
-        checkpoints.prune(ledger, 2)
-    assert contents(store) == before

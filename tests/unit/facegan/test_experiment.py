@@ -15,25 +15,50 @@ from hypothesis import strategies as st
 
 from facegan import catalog
 from facegan.errors import BadInputError, SessionExit
-from facegan.experiment import Experiment, from_json, known_keys, override, to_json, unknown
+from facegan.experiment import (
+    NOTHING,
+    Experiment,
+    Training,
+    from_json,
+    known_keys,
+    merged,
+    override,
+    to_json,
+    unknown,
+)
 
-BASE = catalog.find("dcgan-mnist").experiment
+BASE = override(catalog.find("dcgan-mnist").experiment, ["training.steps=3000"])
 
 GOOD: dict[str, tuple[str, object]] = {
     "model.family": ("cogan-dense", "cogan-dense"),
     "model.latent": ("7", 7),
     "model.noise": ("uniform", "uniform"),
     "model.range": ("unit", "unit"),
+    "model.first_dropout": ("0.2", 0.2),
     "data.name": ("mnist", "mnist"),
+    "data.size": ("64", 64),
+    "data.crop": ("face", "face"),
+    "data.only": ("label=0", "label=0"),
+    "data.limit": ("20000", 20000),
+    "data.cut": ("128", 128),
+    "data.mirror": ("True", True),
+    "data.domains": ("Smiling", "Smiling"),
+    "data.digest": ("ab12", "ab12"),
     "training.steps": ("500", 500),
+    "training.images": ("640", 640),
     "training.batch_size": ("1", 1),
+    "training.schedule": ("mixed", "mixed"),
+    "training.fresh_latents": ("true", True),
+    "training.warm_up": ("20", 20),
     "training.compile": ("jit", "jit"),
     "training.threads": ("0", 0),
     "training.steps_per_call": ("10", 10),
     "generator.learning_rate": ("1e-3", 0.001),
     "generator.beta_1": ("0", 0.0),
+    "generator.weight_decay": ("5e-4", 0.0005),
     "discriminator.learning_rate": ("2", 2.0),
     "discriminator.beta_1": ("0.999", 0.999),
+    "discriminator.weight_decay": ("0", 0.0),
     "samples.every_steps": ("1", 1),
     "samples.count": ("100", 100),
     "evaluation.metric": ("none", "none"),
@@ -42,6 +67,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "checkpoint.every_s": ("0.5", 0.5),
     "checkpoint.every_steps": ("25", 25),
     "checkpoint.keep": ("2", 2),
+    "checkpoint.keep_every": ("1000", 1000),
     "session.heartbeat_s": ("1", 1.0),
     "session.lease_s": ("3.5", 3.5),
     "session.stall_s": ("60", 60.0),
@@ -57,6 +83,19 @@ BAD: list[tuple[str, str]] = [
     ("training.steps=", 'training.steps takes a whole number, not ""'),
     ("training.steps=none", 'training.steps takes a whole number, not "none"'),
     ("training.steps=many", 'training.steps takes a whole number, not "many"'),
+    ("training.images=0", 'training.images must be at least 1, not "0"'),
+    ("training.images=1e6", 'training.images takes a whole number or "none", not "1e6"'),
+    ("training.warm_up=-1", 'training.warm_up must be at least 0, not "-1"'),
+    ("training.schedule=both", 'unknown training.schedule "both"'),
+    ("training.fresh_latents=1", 'training.fresh_latents takes true or false, not "1"'),
+    ("data.mirror=yes", 'data.mirror takes true or false, not "yes"'),
+    ("data.mirror=", 'data.mirror takes true or false, not ""'),
+    ("data.mirror=none", 'data.mirror takes true or false, not "none"'),
+    ("data.size=0", 'data.size must be at least 1, not "0"'),
+    ("data.crop=centre", 'unknown data.crop "centre"'),
+    ("data.limit=all", 'data.limit takes a whole number or "none", not "all"'),
+    ("model.first_dropout=1", 'model.first_dropout must be less than 1.0, not "1.0"'),
+    ("generator.weight_decay=-1e-4", 'generator.weight_decay must be at least 0.0, not "-0.0001"'),
     ("training.compile=fast", 'unknown training.compile "fast"'),
     ("model.noise=gaussian", 'unknown model.noise "gaussian"'),
     ("model.range=", 'unknown model.range ""'),
@@ -104,8 +143,9 @@ def test_a_key_that_is_set_has_that_value_and_no_other_is_touched(key: str) -> N
     changed = override(BASE, [f"{key}={text}"])
     assert value_of(changed, key) == value
     assert type(value_of(changed, key)) is type(value)
-    others = {other: value_of(changed, other) for other in GOOD if other != key}
-    assert others == {other: value_of(BASE, other) for other in GOOD if other != key}
+    follows = {key, "training.steps"} if key == "training.images" else {key}
+    others = {other: value_of(changed, other) for other in GOOD if other not in follows}
+    assert others == {other: value_of(BASE, other) for other in GOOD if other not in follows}
 
 
 def test_the_names_that_scripts_use_are_keys() -> None:
@@ -136,6 +176,8 @@ def test_what_does_not_fit_is_refused_with_the_value_in_quotes(setting: str, mes
         ("training.compile=jitt", 'did you mean "jit"? known: auto, graph, jit'),
         ("model.noise=zzz", "known: normal, uniform"),
         ("training.steps=x", "for example --set training.steps=1"),
+        ("data.mirror=x", "for example --set data.mirror=true"),
+        ("data.crop=centre", 'did you mean "center"? known: center, face, none, reference'),
         ("nonsense", "for example --set training.steps=500"),
     ],
 )
@@ -145,10 +187,22 @@ def test_a_refusal_says_what_to_type(setting: str, hint: str) -> None:
     assert str(refused.value.hint).startswith(hint)
 
 
-@pytest.mark.parametrize("key", ["checkpoint.every_steps", "session.budget_s"])
+@pytest.mark.parametrize("key", ["checkpoint.every_steps", "session.budget_s", "data.only", "training.images"])
 @pytest.mark.parametrize("text", ["none", "None", "NONE", ""])
 def test_an_optional_key_can_be_emptied(key: str, text: str) -> None:
     assert value_of(override(BASE, [f"{key}=5", f"{key}={text}"]), key) is None
+
+
+@pytest.mark.parametrize("text", ["none", "None", ""])
+def test_an_optional_key_can_be_emptied_in_a_file_too(text: str) -> None:
+    tree = to_json(override(BASE, ["checkpoint.every_steps=5", "data.only=label=0"]))
+    tree["checkpoint"]["every_steps"] = tree["data"]["only"] = text
+    assert (from_json(tree).checkpoint.every_steps, from_json(tree).data.only) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE", "false", "False"])
+def test_a_boolean_is_read_in_any_case(text: str) -> None:
+    assert override(BASE, [f"data.mirror={text}"]).data.mirror is (text.lower() == "true")
 
 
 def test_later_settings_win_and_spaces_do_not_matter() -> None:
@@ -172,6 +226,99 @@ def test_an_experiment_is_frozen() -> None:
         BASE.training.steps = 5
 
 
+# The length: in images shown or in steps
+
+
+@pytest.mark.parametrize(("images", "batch", "steps"), [(640, 64, 10), (641, 64, 11), (1, 64, 1), (640, 1, 640)])
+def test_steps_follow_from_images_and_are_never_too_few(images: int, batch: int, steps: int) -> None:
+    training = Training(images=images, batch_size=batch)
+    assert (training.images, training.steps) == (images, steps)
+    assert images <= training.shown < images + batch
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "steps"),
+    [
+        (["training.images=640"], 640, 10),
+        (["training.images=640", "training.batch_size=32"], 640, 20),
+        (["training.batch_size=32", "training.images=640"], 640, 20),
+        (["training.images=640", "training.steps=7"], None, 7),
+        (["training.steps=7", "training.images=640"], 640, 10),
+        (["training.images=640", "training.images=none"], None, 3000),
+        (["training.steps=7", "training.batch_size=32"], None, 7),
+    ],
+)
+def test_the_length_said_last_is_the_length(settings: list[str], images: int | None, steps: int) -> None:
+    training = override(BASE, settings).training
+    assert (training.images, training.steps) == (images, steps)
+
+
+def test_images_without_a_number_of_steps_are_a_length() -> None:
+    tree = to_json(BASE)
+    del tree["training"]["steps"]
+    tree["training"]["images"] = 640
+    assert from_json(tree).training.steps == 10
+    tree["training"]["images"] = None
+    with pytest.raises(BadInputError, match=r'lacks "training\.steps"') as refused:
+        from_json(tree)
+    assert refused.value.hint == 'or its length in "training.images"'
+
+
+def test_images_beyond_any_float_are_counted_exactly() -> None:
+    assert Training(images=10**400 + 1, batch_size=10).steps == 10**399 + 1
+
+
+# One recipe laid over another
+
+
+def test_what_is_laid_over_changes_those_keys_alone() -> None:
+    over = {"name": "mine", "seed": 7, "training": {"batch_size": 16}, "data": {"mirror": True}}
+    tree = merged(to_json(BASE), over)
+    expected = to_json(override(BASE, ["seed=7", "training.batch_size=16", "data.mirror=true"]))
+    assert tree == {**expected, "name": "mine"}
+    assert from_json(tree).name == "mine"
+
+
+def test_the_recipe_below_is_not_touched() -> None:
+    below = to_json(BASE)
+    merged(below, {"training": {"steps": 7}})
+    assert below == to_json(BASE)
+
+
+@pytest.mark.parametrize(
+    ("below", "over", "images", "steps"),
+    [
+        ("training.images=640", {"steps": 7}, None, 7),
+        ("training.steps=7", {"images": 640}, 640, 10),
+        ("training.images=640", {"batch_size": 32}, 640, 20),
+    ],
+)
+def test_a_length_laid_over_takes_the_place_of_the_other(below: str, over: Any, images: int, steps: int) -> None:
+    training = from_json(merged(to_json(override(BASE, [below])), {"training": over})).training
+    assert (training.images, training.steps) == (images, steps)
+
+
+@pytest.mark.parametrize("below", [{}, to_json(BASE)], ids=["from scratch", "over another"])
+def test_a_length_said_twice_is_refused(below: Any) -> None:
+    with pytest.raises(BadInputError, match="the length is said twice") as refused:
+        merged(below, {"training": {"steps": 7, "images": 640}})
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"training": 5}, '"training" must be a table of keys, not "5"'),
+        ({"seed": {"a": 1}}, "seed takes a whole number"),
+        ({"speed": 1}, 'unknown key "speed"'),
+        ({"training": {"stepz": 1}}, 'unknown key "training.stepz"'),
+    ],
+)
+def test_what_does_not_fit_is_refused_when_it_is_read(over: Any, message: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(message)):
+        from_json(merged(to_json(BASE), over))
+
+
 # There and back
 
 
@@ -183,7 +330,8 @@ def fitting(wanted: Any, limits: typing.Mapping[str, Any]) -> st.SearchStrategy[
     least, above, below = limits.get("least"), limits.get("above"), limits.get("below")
     strategies: dict[type, st.SearchStrategy[Any]] = {
         type(None): st.none(),
-        str: st.text(),
+        bool: st.booleans(),
+        str: st.text() if len(kinds) == 1 else st.text().filter(lambda text: text.lower() not in NOTHING),
         int: st.integers(least, None if below is None else below - 1),
         float: st.floats(
             min_value=least if above is None else above,
@@ -266,6 +414,9 @@ def test_any_json_value_of_a_key_is_taken_or_refused_and_never_crashes(key: str,
         (lambda tree: tree.update(speed=1), 'unknown key "speed"'),
         (lambda tree: tree["data"].update(nam="x"), 'unknown key "data.nam"'),
         (lambda tree: tree.update(training=5), '"training" must be a table of keys, not "5"'),
+        (lambda tree: tree["data"].update(mirror=1), 'data.mirror takes true or false, not "1"'),
+        (lambda tree: tree["data"].update(mirror="true"), 'data.mirror takes true or false, not "true"'),
+        (lambda tree: tree["training"].update(images=True), 'training.images takes a whole number or "none", not'),
         (lambda tree: tree["training"].update(steps=True), 'training.steps takes a whole number, not "True"'),
         (lambda tree: tree["training"].update(steps="5"), 'training.steps takes a whole number, not "5"'),
         (lambda tree: tree["training"].update(steps=5.0), 'training.steps takes a whole number, not "5.0"'),

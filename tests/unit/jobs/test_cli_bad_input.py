@@ -6,11 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from facegan.catalog import CATALOG
 from jobs.cli import app
 from tests.unit.jobs.typed import Cli, contents
 
 SUBMIT = ("submit", "dcgan-mnist", "-d", "--name", "mine")
-RUN_COMMANDS = ("status", "logs", "stop", "cancel", "verify", "pull", "sample", "resume", "wait", "sync")
+RUN_COMMANDS = (
+    "status",
+    "logs",
+    "stop",
+    "cancel",
+    "verify",
+    "prune",
+    "pull",
+    "sample",
+    "resume",
+    "wait",
+    "sync",
+    "report",
+)
 
 
 def reject(cli: Cli, home: Path, *arguments: str, code: int = 2) -> tuple[str, str]:
@@ -27,7 +41,7 @@ def reject(cli: Cli, home: Path, *arguments: str, code: int = 2) -> tuple[str, s
 def test_an_unknown_experiment(cli: Cli, home: Path) -> None:
     error, hint = reject(cli, home, "submit", "dcgan-mnits", "-d")
     assert error == 'error: unknown experiment "dcgan-mnits"'
-    assert hint == 'hint: did you mean "dcgan-mnist"? known: cogan-mnist, dcgan-mnist'
+    assert hint == 'hint: did you mean "dcgan-mnist"? known: ' + ", ".join(sorted(CATALOG))
     assert reject(cli, home, "experiments", "dcgan-mnits") == (error, hint)
 
 
@@ -43,8 +57,8 @@ def test_an_unknown_key(cli: Cli, home: Path) -> None:
         ("training.steps=many", '"many"', "training.steps takes a whole number"),
         ("training.steps=0", '"0"', "at least 1"),
         ("training.compile=fast", '"fast"', "known: auto, graph, jit"),
-        ("data.name=faces", '"faces"', "known: mnist, mnist-5k"),
-        ("model.family=resnet", '"resnet"', "known: cogan-dense, dcgan-28"),
+        ("data.name=faces", '"faces"', "known: celeba, cifar10, imdb-wiki, mnist, mnist-5k"),
+        ("model.family=resnet", '"resnet"', "known: cogan-28, cogan-dense"),
         ("training.steps", '"training.steps"', "key=value"),
     ],
 )
@@ -52,6 +66,38 @@ def test_a_value_that_does_not_fit(setting: str, quoted: str, valid: str, cli: C
     error, hint = reject(cli, home, *SUBMIT, "--set", setting)
     assert quoted in error
     assert valid in error + hint
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("evaluation.metric=agreement", '"agreement" needs two domains'),
+        ("data.only=label=12", 'no image of "mnist-5k" has label=12'),
+        ("model.family=dcgan-64", '"dcgan-64" makes images of 64x64x3'),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["sent", "not sent"])
+def test_what_does_not_go_together(more: tuple[str, ...], setting: str, said: str, cli: Cli, home: Path) -> None:
+    error, hint = reject(cli, home, *SUBMIT, "--set", setting, *more)
+    assert said in error
+    assert hint
+
+
+@pytest.mark.usefixtures("home")
+def test_the_length_is_said_before_anything_is_sent(cli: Cli) -> None:
+    said = cli("submit", "dcgan-mnist", "--name", "mine", "--dry-run", "--set", "training.images=640")
+    assert said.code == 0
+    assert said.err.splitlines() == ["run mine: 640 images shown, 0.13 epochs of 5,000, 10 steps of 64"]
+    assert said.json()["created"]["data"]["count"] == 5_000
+
+
+@pytest.mark.usefixtures("home")
+def test_a_limit_above_what_there_is_gets_a_remark(cli: Cli) -> None:
+    settings = ("--set", "data.only=label=3", "--set")
+    said = cli("submit", "dcgan-mnist", "--dry-run", *settings, "data.limit=20000")
+    assert said.code == 0
+    assert "data.limit is 20,000, and there are 500 images: all of them are shown" in said.err
+    assert "data.limit is" not in cli("submit", "dcgan-mnist", "--dry-run", *settings, "data.limit=500").err
 
 
 @pytest.mark.parametrize("command", [SUBMIT, ("ps",), ("status", "a"), ("doctor",), ("sync",), ("ui",)])
@@ -141,14 +187,21 @@ def test_an_experiment_file_that_does_not_fit(text: str, said: str, cli: Cli, ho
 
 def test_data_that_are_not_here(cli: Cli, home: Path) -> None:
     error, hint = reject(cli, home, "submit", "cogan-mnist", "-d")
-    assert error == 'error: data set "mnist" is not on this machine'
+    assert error.startswith('error: data set "mnist" is neither on this machine nor in file://')
     assert hint == "hint: facegan-job data prepare mnist"
 
 
-def test_an_unknown_data_set(cli: Cli, home: Path) -> None:
-    error, hint = reject(cli, home, "data", "prepare", "faces")
-    assert error == 'error: unknown data set "faces"'
-    assert hint == "hint: known: mnist, mnist-5k"
+@pytest.mark.parametrize("name", ["../up", "A", "a/b", "-"])
+def test_what_cannot_be_the_name_of_a_data_set(name: str, cli: Cli, home: Path) -> None:
+    error, hint = reject(cli, home, "data", "prepare", "--", name)
+    assert error == f'error: "{name}" cannot be the name of a data set'
+    assert hint.startswith('hint: use 1 to 63 of a-z, 0-9 and "-"')
+
+
+def test_an_address_of_nothing(cli: Cli, home: Path) -> None:
+    error, hint = reject(cli, home, "data", "verify", "celeba@12")
+    assert error == 'error: there are no prepared data "celeba@12"'
+    assert hint == "hint: facegan-job data list"
 
 
 def test_a_settings_file_that_does_not_fit(cli: Cli, home: Path, folder: Path) -> None:

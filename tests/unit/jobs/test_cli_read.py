@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
-from facegan import catalog
+from facegan import catalog, meaning
 from facegan.catalog.datasets import DATASETS
+from facegan.experiment import known_keys
 from facegan.storage import ObjectStore
 from jobs import word
 from jobs.backends import BACKENDS
@@ -63,12 +65,17 @@ def test_status_says_how_a_run_is_and_why(cli: Cli, file_store: ObjectStore) -> 
         "experiment": "dcgan-mnist",
         "state": "interrupted",
         "step": "4 of 12",
+        "shown": "256 of 768 images, epoch 0.051 of 0.15",
         "checkpoint": "4",
         "sessions": "1",
         "why": "session 1: received SIGTERM; checkpoint 4 is committed",
     }
     assert cli("status", world.RUN[:8]).out == said.out, "by the beginning of its id"
-    assert cli("status", world.RUN, "--json").json()["state"] == "interrupted"
+    found = cli("status", world.RUN, "--json").json()
+    assert found["state"] == "interrupted"
+    assert found["shown"] == {
+        "images": 256, "of_images": 768, "epochs": 0.0512, "of_epochs": 0.1536, "batch_size": 64,
+    }  # fmt: skip
 
 
 def test_status_of_a_damaged_run_names_the_entry(cli: Cli, file_store: ObjectStore) -> None:
@@ -180,18 +187,54 @@ def test_wait_for_several_returns_the_first_that_did_not_finish(cli: Cli, file_s
 
 def test_experiments_lists_the_catalogue(cli: Cli) -> None:
     said = cli("experiments")
-    assert [line.split()[0] for line in said.out.splitlines()] == ["NAME", *catalog.CATALOG]
+    header, *rows = said.out.splitlines()
+    assert header.split() == ["NAME", "DATA", "SIZE", "G", "D", "IMAGES", "WHAT"]
+    assert [row.split()[0] for row in rows] == list(catalog.CATALOG)
+    shown = {row.split()[0]: row.split()[1:6] for row in rows}
+    assert shown["dcgan-mnist"] == ["mnist-5k", "28x28x1", "360k", "37k", "192k"]
+    assert shown["dcgan-celeba"] == ["celeba", "64x64x3", "3.59M", "695k", "5.99M"]
     found = {entry["name"]: entry for entry in cli("experiments", "--json").json()}
     assert list(found) == list(catalog.CATALOG)
     assert found["dcgan-mnist"]["parameters"] == {"generator": 359_553, "discriminator": 36_705}
     assert all(type(count) is int for entry in found.values() for count in entry["parameters"].values())
 
 
-def test_one_experiment_is_shown_with_every_key_that_can_be_set(cli: Cli) -> None:
+def test_one_experiment_is_shown_with_every_key_that_can_be_set_and_what_it_means(cli: Cli) -> None:
     said = cli("experiments", "dcgan-mnist")
-    assert "359,553" in said.out
-    assert "training.steps = 3000" in said.out
+    assert "generator: 359,553 parameters" in said.out
+    assert "192,000 images shown, 38.4 epochs of 5,000, 3,000 steps of 64" in said.out
+    lines = [line.strip() for line in said.out.splitlines()]
+    assert "training.steps = 3000" in lines
+    assert "data.mirror = false" in lines
+    words = " ".join(said.out.split())
+    assert all(f"{key} = " in words and meaning.MEANINGS[key] in words for key in known_keys())
     assert cli("experiments", "dcgan-mnist", "--json").json()["experiment"]["training"]["steps"] == 3000
+
+
+@pytest.mark.parametrize("name", catalog.CATALOG)
+def test_all_that_the_catalogue_has_of_an_experiment_is_shown(name: str, cli: Cli) -> None:
+    entry = catalog.find(name)
+    texts = [entry.summary, entry.reproduces, entry.source, *entry.settled, *entry.notes, *entry.believed]
+    texts += [*entry.takes, entry.outcome]
+    words = " ".join(cli("experiments", name).out.split())
+    assert [text for text in texts if " ".join(text.split()) not in words] == []
+    found = cli("experiments", name, "--json").json()
+    assert set(found) == {field.name for field in dataclasses.fields(entry)} - {"networks"} | {
+        "name",
+        "parameters",
+        "length",
+    }
+    assert found["settled"] == list(entry.settled)
+    assert found["length"]["steps"] == entry.experiment.training.steps
+
+
+def test_what_was_not_measured_is_not_made_up(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    untouched = dataclasses.replace(catalog.find("dcgan-mnist"), takes=(), outcome="", believed=())
+    monkeypatch.setattr(catalog, "CATALOG", {"dcgan-mnist": untouched})
+    said = cli("experiments", "dcgan-mnist").out
+    assert "not measured yet" in said
+    assert "not trained far enough yet to say" in said
+    assert "believed" not in said
 
 
 def test_backends_lists_them_all(cli: Cli) -> None:
@@ -200,9 +243,10 @@ def test_backends_lists_them_all(cli: Cli) -> None:
 
 
 def test_data_list_says_which_are_here(cli: Cli) -> None:
-    found = {data["name"]: data["here"] for data in cli("data", "list", "--json").json()}
+    found = {data["name"]: data for data in cli("data", "list", "--json").json()}
     assert list(found) == list(DATASETS)
-    assert found["mnist"] is False
+    assert found["mnist"]["where"] == []
+    assert found["mnist"]["next"] == "facegan-job data prepare mnist"
     assert "60,000" in cli("data", "list").out
 
 

@@ -168,6 +168,7 @@ def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(cli: Cli, home: P
     assert said.code == 0
     sent = said.json()
     assert sent["created"]["experiment"]["training"]["steps"] == 5
+    assert sent["created"]["data"]["count"] == 5_000
     assert sent["intent"] == {"session": 1, "backend": "local", "gpu": None}
     assert sent["session"]["arguments"][-4:] == ["run", f"{sent['store']}/runs/mine", "--session", "1"]
     assert sent["session"]["environment"]["FACEGAN_HOME"] == str(home)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from facegan.accounts import Finding
 from facegan.errors import UnreachableError
 from facegan.process import Life
-from facegan.storage.base import ObjectStore, RefusedError
+from facegan.storage.base import LARGEST, ObjectStore, RefusedError
 from facegan.storage.memory import MemoryStore
 from jobs import doctor
 from jobs.context import Context
 from jobs.doctor import Check
+from tests.fakes.datasets import prepare
 from tests.unit.jobs import world
 
 
@@ -25,8 +27,8 @@ class Faulty(MemoryStore):
         super().__init__()
         self._fault = fault
 
-    def get(self, key: str) -> bytes:
-        data = super().get(key)
+    def get(self, key: str, *, at_most: int = LARGEST) -> bytes:
+        data = super().get(key, at_most=at_most)
         return data[:-1] if self._fault == "cuts" else data
 
     def put_new(self, key: str, data: bytes) -> bool:
@@ -68,7 +70,7 @@ def fails(check: Check, found: str, hint: str) -> bool:
 def test_the_checks_are_these(context: Context) -> None:
     assert [check.name for check in doctor.examine(context)] == [
         "python", "packages: train", "packages: track", "home", "space", "processes", "store", "data: mnist",
-        "data: mnist-5k",
+        "data: mnist-5k", "data: cifar10", "data: celeba", "data: imdb-wiki",
     ]  # fmt: skip
 
 
@@ -136,10 +138,48 @@ def test_store_with_a_fault(fault: str, found: str, hint: str, home: Path) -> No
     assert not store.objects, "the probe is gone again"
 
 
+def test_a_store_without_an_account_has_none_to_look_at(context: Context) -> None:
+    assert doctor.account(context) == []
+
+
+class Looked:
+    """An account with one fault, or none."""
+
+    def __init__(self, fault: str = "", minted: Sequence[str] = ()) -> None:
+        self._fault = fault
+        self._minted = minted
+
+    def bucket(self) -> list[Finding]:
+        if self._fault == "silent":
+            raise UnreachableError("the account does not answer")
+        return [Finding(name="bucket: public access", ok=self._fault != "open", found="as it is", hint="close it")]
+
+    def minted(self) -> Sequence[str]:
+        if self._fault == "silent":
+            raise UnreachableError("the account does not answer")
+        return self._minted
+
+
+def looked(home: Path, monkeypatch: pytest.MonkeyPatch, account: Looked) -> list[Check]:
+    for module in ("jobs.doctor", "jobs.credentials"):
+        monkeypatch.setattr(f"{module}.has_account", lambda _url: True)
+        monkeypatch.setattr(f"{module}.open_account", lambda _url: account)
+    return doctor.account(with_store(home, MemoryStore()))
+
+
+def test_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(is_well(check) for check in looked(home, monkeypatch, Looked()))
+    bucket, credentials = looked(home, monkeypatch, Looked("open", minted=["a-run", "b-run"]))
+    assert fails(bucket, "as it is", "close it")
+    assert fails(credentials, "of runs without a session: a-run, b-run", "facegan-job credentials revoke a-run")
+    for check in looked(home, monkeypatch, Looked("silent")):
+        assert check.ok is None, "not a fault: it could not be looked at"
+        assert check.found == "the account does not answer"
+
+
 def test_data(home: Path, context: Context) -> None:
     missing = doctor.data("mnist", context)
     assert (missing.ok, missing.found) == (None, "not here"), "good to know, and no fault"
     assert missing.hint == "facegan-job data prepare mnist"
-    (home / "data").mkdir()
-    (home / "data" / "mnist.npz").write_bytes(b"")
+    prepare(home, "mnist")
     assert is_well(doctor.data("mnist", context))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from facegan.ledger import Fold, State
+from facegan.length import duration
 from facegan.storage.memory import MemoryStore
-from jobs.follow import Ticker, duration, follow, progress, wait
+from jobs.follow import Ticker, follow, progress, wait
 from jobs.run import RunView
 from tests.unit.jobs import world
 from tests.unit.jobs.world import Clock

@@ -9,10 +9,10 @@ import pytest
 
 from facegan import session as wire
 from facegan.storage.memory import MemoryStore
-from jobs import word
+from jobs import recipe, word
 from jobs.context import Context
 from jobs.errors import Exit
-from jobs.run import SILENT_S, RunView, exit_of_run, view
+from jobs.run import SILENT_S, RunView, exit_of_run, shown, view
 from tests.unit.jobs import world
 from tests.unit.jobs.world import RUN
 
@@ -164,3 +164,39 @@ def test_as_json_it_has_everything(store: MemoryStore) -> None:
 )
 def test_the_exit_code_of_a_run(state: str, code: Exit) -> None:
     assert exit_of_run(state) is code
+
+
+# How far, in images shown
+
+
+def test_how_far_it_is_in_images(store: MemoryStore) -> None:
+    ledger = world.interrupted(store)
+    found = shown(ledger, look(store))
+    assert (found.done.images, found.whole.images) == (4 * 64, 12 * 64)
+    assert str(found) == "256 of 768 images, epoch 0.051 of 0.15"
+
+
+def test_what_was_counted_when_it_was_created_is_believed(store: MemoryStore) -> None:
+    ledger = world.ledger(store)
+    ledger.create(recipe.created_body(RUN, world.experiment("data.only=label=3"), 500))
+    assert shown(ledger, look(store)).whole.epochs == 12 * 64 / 500
+
+
+def test_epochs_are_left_out_where_nothing_was_counted(store: MemoryStore) -> None:
+    ledger = world.create(store, chosen=world.experiment("data.only=label=3"))
+    found = shown(ledger, look(store))
+    assert (found.whole.epochs, str(found)) == (None, "0 of 768 images")
+
+
+def test_coupled_networks_show_as_many_of_each_domain(store: MemoryStore) -> None:
+    coupled = world.experiment("model.family=cogan-dense")
+    found = shown(world.create(store, chosen=coupled), look(store))
+    assert str(found) == "0 of 768 images of each domain, epoch 0 of 0.31"
+
+
+def test_a_run_made_longer_shows_more(store: MemoryStore) -> None:
+    ledger = world.finished(store)
+    world.append(store, "extended", steps=24)
+    assert shown(ledger, look(store)).to_json() == {
+        "images": 768, "of_images": 1_536, "epochs": 0.1536, "of_epochs": 0.3072, "batch_size": 64,
+    }  # fmt: skip

@@ -1,0 +1,76 @@
+"""Preparing a data set on this machine: from what a person has, or from where it is published."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from facegan import prepared
+from facegan.catalog import datasets
+from facegan.data import download, preparing, sources
+from facegan.data.source import Source
+from facegan.errors import DamagedError
+from facegan.experiment import Data
+from facegan.lock import alone
+from facegan.prepared import Manifest
+
+
+def options(data: Data) -> preparing.Options:
+    """How the array that an experiment asks for is prepared."""
+    return preparing.Options(name=data.name, size=data.size, crop=data.crop)
+
+
+def make(asked: preparing.Options, path: Path | None, home: Path, say: Callable[[str], object]) -> Manifest:
+    """Prepare a data set from a file or folder, or else from a download. It is then on this machine.
+
+    One process of a machine does it at a time. It is made in a hidden folder, named by what was asked, so
+    that after a kill the same command goes on there; `prepared.install` gives it its name.
+
+    Raises:
+        BadInputError: it cannot be downloaded, or `path` is not such a source; says what to do.
+        DamagedError: the set has a digest that is known beforehand, and this is another.
+        FaceganError: there is no room on the disk.
+    """
+    folder = home / "data" / asked.name
+    partial = folder / f".made-{hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
+    with alone(folder / ".lock", lambda: say(f"another process is preparing {asked.name}: waiting")):
+        found = download.fetch(asked.name, home / "downloads", say) if path is None else path
+        source = sources.open_source(asked.name, found)
+        asked = replace(asked, origin=_origin(source, found, is_published=path is None))
+        partial.mkdir(exist_ok=True)
+        prepared.require_room(_bytes(asked, source), partial)
+        manifest = preparing.prepare(asked, source, partial, say)
+        _require_faithful(manifest, path)
+        prepared.install(partial, manifest, home)
+        shutil.rmtree(partial, ignore_errors=True)  # still there when the same data had been made before
+    return manifest
+
+
+def _require_faithful(manifest: Manifest, path: Path | None) -> None:
+    """Take no other array for a set whose digest everybody knows, as long as it is asked for whole and as it comes."""
+    known = datasets.pinned(Data(name=manifest.name, size=manifest.size, crop=manifest.crop))
+    is_whole = manifest.limit is None and manifest.domains is None
+    if is_whole and known not in {None, manifest.digest}:
+        raise DamagedError(
+            f'"{path}" is not "{manifest.name}": it makes {manifest.count:,} images with the digest '
+            f"{manifest.digest[:12]}…, not {str(known)[:12]}…",
+            hint="give another copy with --source PATH, or prepare this one under a name of your own",
+        )
+
+
+def _bytes(asked: preparing.Options, source: Source) -> int:
+    """The most that the images will take; 0 where only the pictures say how large they are."""
+    known = datasets.DATASETS.get(asked.name)
+    if asked.size is None and (known is None or known.shape is None):
+        return 0
+    return preparing.most(asked, source) * math.prod(datasets.shape(Data(name=asked.name, size=asked.size)))
+
+
+def _origin(source: Source, path: Path, *, is_published: bool) -> str:
+    """What an array was made of, for whoever has only its manifest: no name that a person gave."""
+    where = f"the published {path.name}" if is_published else "a folder" if path.is_dir() else f"a {path.suffix} file"
+    return f"{len(source.items):,} pictures in {where}"

@@ -1,0 +1,160 @@
+"""CelebA in every layout in which people have it gives the same items."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from facegan.data import skipping
+from facegan.data.pictures import Pictures
+from facegan.data.sources import open_source
+from facegan.errors import BadInputError
+from tests.data.hostile import fill, jpeg
+from tests.data.test_archive import tarred, zipped
+
+COLUMNS = ("5_o_Clock_Shadow", "Bald", "Smiling")
+ROWS = {f"{number:06d}.jpg": (number % 2, number // 2 % 2, number // 4 % 2) for number in range(1, 8)}
+PARTS = {name: (0 if name < "000004" else 1 if name < "000006" else 2) for name in ROWS}
+PICTURES = {name: jpeg(number) for number, name in enumerate(ROWS)}
+
+
+def official(rows: Mapping[str, tuple[int, ...]] = ROWS, end: str = "\n", sep: str = "  ") -> bytes:
+    signs = [f"{name}{sep}{sep.join(f'{2 * value - 1:2d}' for value in row)}" for name, row in rows.items()]
+    return (end.join([str(len(rows)), " ".join(COLUMNS) + " ", *signs]) + end).encode()
+
+
+def kaggle(rows: Mapping[str, tuple[int, ...]] = ROWS, end: str = "\n") -> bytes:
+    signs = [",".join([name, *(str(2 * value - 1) for value in row)]) for name, row in rows.items()]
+    return (end.join([",".join(["image_id", *COLUMNS]), *signs]) + end).encode()
+
+
+def parts(sep: str = " ", head: str = "", end: str = "\n") -> bytes:
+    return (head + "".join(f"{name}{sep}{part}{end}" for name, part in PARTS.items())).encode()
+
+
+def under(prefix: str) -> dict[str, bytes]:
+    return {f"{prefix}{name}": data for name, data in PICTURES.items()}
+
+
+def layouts(folder: Path) -> dict[str, Path]:
+    """Every layout, made below a folder; with the partitions, and without them where the name ends so."""
+    official_files = {
+        "list_attr_celeba.txt": official(),
+        "list_eval_partition.txt": parts(end="\r\n"),
+        "identity_CelebA.txt": b"000001.jpg 1\n",
+    }
+    kaggle_files = {
+        "list_attr_celeba.csv": kaggle(),
+        "list_eval_partition.csv": parts(",", "image_id,partition\n"),
+        "list_bbox_celeba.csv": b"image_id,x_1\n",
+    }
+    crlf = {"list_attr_celeba.csv": kaggle(end="\r\n"), "list_eval_partition.txt": parts()}
+    nested = {**kaggle_files, **under("img_align_celeba/img_align_celeba/")}
+    in_folders = fill(
+        folder / "drive", {"Anno/list_attr_celeba.txt": official(), "Eval/list_eval_partition.txt": parts()}
+    )
+    (in_folders / "Img").mkdir()
+    zipped(in_folders / "Img" / "img_align_celeba.zip", under("img_align_celeba/"))
+    beside = fill(folder / "official", official_files)
+    zipped(beside / "img_align_celeba.zip", under("img_align_celeba/"))
+    zipped(beside / "img_celeba_other.zip", {"readme.txt": b"no pictures"})
+    made = {
+        "official": beside,
+        "official, the archive itself": beside / "img_align_celeba.zip",
+        "official, unpacked": fill(folder / "unpacked", {**official_files, **under("img_align_celeba/")}),
+        "official, the folder of pictures itself": folder / "unpacked" / "img_align_celeba",
+        "as on the drive": in_folders,
+        "kaggle, nested": fill(folder / "nested", nested),
+        "kaggle, flat": fill(folder / "flat", {**kaggle_files, **under("img_align_celeba/")}),
+        "kaggle, as downloaded": zipped(folder / "archive.zip", nested),
+        "crlf": fill(folder / "crlf", {**crlf, **under("")}),
+        "tar": tarred(folder / "celeba.tar", nested),
+        "tar.gz": tarred(folder / "celeba.tar.gz", nested, "w:gz"),
+        "in one folder of an archive": zipped(folder / "one.zip", {f"celeba/{k}": v for k, v in nested.items()}),
+        "faces and list": fill(folder / "faces", {"list_attr_celeba.csv": kaggle()}),
+    }
+    zipped(made["faces and list"] / "faces128.zip", PICTURES)
+    return made
+
+
+def test_every_layout_gives_the_same_items(tmp_path: Path) -> None:
+    for layout, path in layouts(tmp_path).items():
+        source = open_source("celeba", path)
+        has_parts = layout != "faces and list"
+        assert source.columns == (*COLUMNS, *(("partition",) if has_parts else ())), layout
+        found = {item.name: item.values for item in source.items}
+        assert found == {name: (*row, *((PARTS[name],) if has_parts else ())) for name, row in ROWS.items()}, layout
+        assert [item.name for item in source.items] == sorted(ROWS), layout
+        assert isinstance(source, Pictures)
+        there = source.unpacked(tmp_path)
+        assert {item.name: there.picture(item) for item in source.items} == PICTURES, layout
+        assert dict(source.skipped) == {}, layout
+
+
+def test_what_has_no_other_half_is_counted(tmp_path: Path) -> None:
+    rows = dict(ROWS)
+    del rows["000002.jpg"], rows["000003.jpg"]
+    text = kaggle(rows | {"900000.jpg": (1, 1, 1)})
+    text = text.replace(b"000004.jpg,-1", b"000004.jpg,maybe").replace(b"000005.jpg,1,", b"000005.jpg,1,1,")
+    files = {
+        "list_attr_celeba.csv": text,
+        "list_eval_partition.txt": parts().replace(b"000006.jpg 2", b"").replace(b"000007.jpg 2", b"000007.jpg 7"),
+        **under("faces/"),
+        "again/000001.jpg": b"again",
+        "__MACOSX/._000001.jpg": b"\0\5\x16\7",
+    }
+    source = open_source("celeba", fill(tmp_path / "it", files))
+    assert [item.name for item in source.items] == ["000001.jpg"]
+    assert source.skipped == {
+        skipping.TWICE: 1,
+        skipping.NO_ROW: 3,  # 2 and 3 in the attributes, 6 in the partitions
+        skipping.BROKEN_ROW: 3,  # 4 and 5 in the attributes, 7 in the partitions
+        skipping.NO_IMAGE: 1,
+        skipping.HIDDEN: 1,
+    }
+
+
+def test_png_files_belong_to_the_rows_of_their_jpg_names(tmp_path: Path) -> None:
+    files = {name.replace("jpg", "png"): data for name, data in PICTURES.items()}
+    source = open_source("celeba", fill(tmp_path / "it", {"list_attr_celeba.txt": official(), **files}))
+    assert [(item.name, item.values) for item in source.items] == [
+        (n.replace("jpg", "png"), v) for n, v in ROWS.items()
+    ]
+
+
+def test_what_is_not_celeba_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"no pictures in .* looked for"):
+        open_source("celeba", fill(tmp_path / "no-pictures", {"list_attr_celeba.txt": official()}))
+    with pytest.raises(BadInputError, match=r"no attributes .* looked for list_attr_celeba\.txt"):
+        open_source("celeba", fill(tmp_path / "no-list", PICTURES))
+    for number, text in enumerate((b"", b"\xff\xfe\x00", b"000001.jpg -1 1 1\n", b"image_id,a,a\n")):
+        broken = fill(tmp_path / f"broken-{number}", {"list_attr_celeba.txt": text, **PICTURES})
+        with pytest.raises(BadInputError, match=r"does not begin with their names|belongs to a row"):
+            open_source("celeba", broken)
+    strangers = fill(tmp_path / "strangers", {"list_attr_celeba.csv": kaggle({"1.jpg": (0, 0, 0)}), **PICTURES})
+    with pytest.raises(BadInputError, match=r"belongs to a row .*7 an image without a row, 1 a row without an image"):
+        open_source("celeba", strangers)
+
+
+def test_the_real_faces_have_their_true_attributes(shared: Path, tmp_path: Path) -> None:
+    """By the counts that are published of them, and against the csv module's reading of the same list."""
+    faces = shared / "celeba_test_faces"
+    source = open_source("celeba", faces)
+    assert len(source.items) == 17_476
+    assert dict(source.skipped) == {}
+    known = {"Smiling": 9_121, "Eyeglasses": 918, "Blond_Hair": 2_347, "Male": 6_521}
+    for column, count in known.items():
+        at = source.columns.index(column)
+        assert sum(item.values[at] for item in source.items) == count
+    with (faces / "list_attr_celeba.csv").open(newline="") as file:
+        rows = {row.pop("image_id"): row for row in csv.DictReader(file)}
+    assert source.columns == tuple(rows["182638.jpg"])
+    for item in source.items[::97]:
+        assert item.values == tuple(value == "1" for value in rows[item.name].values())
+    shutil.copy(faces / "list_attr_celeba.csv", tmp_path)
+    with pytest.raises(BadInputError, match="no pictures"):
+        open_source("celeba", tmp_path)

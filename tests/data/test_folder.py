@@ -1,0 +1,53 @@
+"""Pictures of one's own, and the labels that their folders give them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facegan.data import skipping
+from facegan.data.sources import open_source
+from facegan.errors import BadInputError
+from tests.data.hostile import fill
+from tests.data.test_archive import zipped
+
+
+def labels(path: Path) -> dict[str, tuple[int, ...]]:
+    return {item.name: item.values for item in open_source("my-faces", path).items}
+
+
+def test_pictures_come_sorted_and_other_files_are_counted(tmp_path: Path) -> None:
+    names = ["b.PNG", "a.jpeg", "sub/c.webp", "noending", "readme.txt", ".DS_Store", "__MACOSX/._a.jpeg", "d.json"]
+    source = open_source("my-faces", fill(tmp_path / "it", dict.fromkeys(names, b"x")))
+    assert [item.name for item in source.items] == ["a.jpeg", "b.PNG", "noending", "sub/c.webp"]
+    assert source.columns == ()  # not all are in a subfolder
+    assert source.skipped == {skipping.OTHER_FILE: 2, skipping.HIDDEN: 2}
+
+
+def test_subfolders_are_labels(tmp_path: Path) -> None:
+    names = {"cats/2.jpg": 1, "cats/1.jpg": 1, "birds/x/y/3.jpg": 0, "dogs/4.jpg": 2}
+    expected = {name: (label,) for name, label in sorted(names.items())}
+    assert labels(fill(tmp_path / "it", dict.fromkeys(names, b"x"))) == expected
+    wrapped = {f"top/train/{name}": b"x" for name in names}
+    assert labels(zipped(tmp_path / "it.zip", wrapped)) == {f"top/train/{k}": v for k, v in expected.items()}
+    one = fill(tmp_path / "one", {"cats/1.jpg": b"x", "cats/2.jpg": b"x"})
+    assert labels(one) == {"cats/1.jpg": (), "cats/2.jpg": ()}
+    for count in (256, 257):
+        many = labels(fill(tmp_path / f"{count}", {f"{n:03d}/a.jpg": b"x" for n in range(count)}))
+        assert set(many.values()) == ({(n,) for n in range(256)} if count == 256 else {()})
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"no picture in .*looked for .*\.jpg.*found 1 not named like a picture"):
+        open_source("my-faces", fill(tmp_path / "it", {"a.txt": b"x"}))
+    with pytest.raises(BadInputError, match="found nothing"):
+        open_source("my-faces", zipped(tmp_path / "empty.zip", {}))
+    with pytest.raises(BadInputError, match="there is no file or folder"):
+        open_source("my-faces", tmp_path / "nothing")
+
+
+def test_the_portraits(shared: Path) -> None:
+    source = open_source("portraits", shared / "congress_faces" / "faces128.zip")
+    assert len(source.items) == 531
+    assert dict(source.skipped) == {}

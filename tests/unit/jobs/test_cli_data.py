@@ -1,0 +1,153 @@
+"""`facegan-job data list` and `verify`: what is prepared, where, and whether it is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facegan import layout
+from facegan.prepared import Manifest
+from facegan.storage import ObjectStore
+from jobs import heavy
+from tests.fakes import datasets
+from tests.unit.jobs.typed import Cli
+
+
+def row(cli: Cli, name: str) -> str:
+    return next(line for line in cli("data", "list").out.splitlines() if line.startswith(name))
+
+
+def test_what_is_prepared_is_listed_with_where_it_is(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    both = datasets.fill(file_store, home, name="both")
+    datasets.prepare(home, "local-only", crop="center")
+    datasets.fill(file_store, home / "elsewhere", name="stored-only")
+    assert row(cli, "both").split() == [
+        "both", "40", "8x8x3", "none", both.digest[:12], "0.0", "on", "this", "machine", "and", "in", "the", "store",
+    ]  # fmt: skip
+    assert row(cli, "local-only").endswith("on this machine")
+    assert "center" in row(cli, "local-only")
+    assert row(cli, "stored-only").endswith("in the store")
+    assert row(cli, "celeba").endswith("not prepared, facegan-job data prepare celeba --source PATH")
+    found = {one["name"]: one for one in cli("data", "list", "--json").json()}
+    assert found["both"]["where"] == ["here", "store"]
+    assert (found["both"]["digest"], found["both"]["count"]) == (both.digest, 40)
+    assert found["both"]["skipped"] == {"not a picture": 2}
+    assert found["both"]["bytes"] == both.size_bytes
+    assert found["celeba"]["licence"]
+
+
+def test_one_that_is_damaged_or_unfinished_hides_no_other(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    datasets.prepare(home, "good")
+    bad = datasets.prepare(home, "bad")
+    (datasets.folder_of(home, bad) / layout.MANIFEST).write_bytes(b"{}")
+    half = datasets.fill(file_store, home / "elsewhere", name="half")
+    file_store.delete(layout.dataset_manifest(half.name, half.digest))
+    assert row(cli, "good").endswith("on this machine")
+    assert "damaged" in row(cli, "bad")
+    assert "not uploaded to its end" in row(cli, "half")
+    said = cli("data", "verify", "half")
+    assert (said.code, said.out) == (0, "")
+    assert "not uploaded to its end, so there is nothing to verify" in said.err
+    assert {one["name"] for one in cli("data", "list", "--json").json()} >= {"good", "bad", "half"}
+
+
+def test_what_is_whole_is_said_to_be(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    made = datasets.fill(file_store, home)
+    said = cli("data", "verify")
+    assert said.code == 0
+    prefix = f"my-faces {made.digest[:12]}"
+    assert said.out.splitlines() == [f"{prefix} on this machine: whole", f"{prefix} in the store: whole"]
+    assert cli("data", "verify", "--json").json()[0]["wrong"] == []
+    assert cli("data", "verify", f"my-faces@{made.digest[:3]}").out == said.out
+
+
+@pytest.mark.parametrize("place", ["here", "store"])
+def test_damage_is_named_with_its_own_exit_code(place: str, cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    made = datasets.fill(file_store, home)
+    good = datasets.prepare(home, seed=1)
+    if place == "here":
+        harmed = str(datasets.folder_of(home, made) / layout.IMAGES)
+        Path(harmed).write_bytes(Path(harmed).read_bytes()[:-1])
+    else:
+        harmed = layout.dataset_part(made.name, made.digest, 0)
+        file_store.put(harmed, file_store.get(harmed)[:-1])
+    said = cli("data", "verify")
+    assert said.code == 104
+    assert f"  wrong  {harmed} has " in said.out
+    assert f"my-faces {good.digest[:12]} on this machine: whole" in said.out
+    assert cli("data", "verify", "--json").code == 104
+    assert cli("data", "verify", f"my-faces@{good.digest[:12]}").code == 0
+
+
+def test_a_manifest_that_cannot_be_read_is_damage(cli: Cli, home: Path) -> None:
+    made = datasets.prepare(home)
+    (datasets.folder_of(home, made) / layout.MANIFEST).unlink()
+    said = cli("data", "verify")
+    assert said.code == 104
+    assert "manifest.json" in said.out
+
+
+def test_without_anything_prepared_there_is_nothing_to_verify(cli: Cli) -> None:
+    said = cli("data", "verify")
+    assert (said.code, said.out) == (0, "")
+    assert "there is nothing to verify" in said.err
+
+
+def test_a_run_is_submitted_on_ones_own_pictures(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    made = datasets.fill(file_store, home, side=64)
+    settings = ("--set", "data.name=my-faces", "--set", "data.crop=none")
+    sent = cli("submit", "dcgan-celeba", *settings, "--dry-run").json()["created"]
+    assert (sent["data"]["name"], sent["data"]["digest"]) == ("my-faces", made.digest)
+    assert sent["experiment"]["data"]["digest"] == made.digest
+
+
+OWN = ("submit", "dcgan-celeba", "--set", "data.name=my-faces", "--set", "data.crop=none", "--dry-run")
+
+
+def harm(home: Path, manifest: Manifest) -> Path:
+    path = datasets.folder_of(home, manifest) / layout.MANIFEST
+    path.write_bytes(b"{")
+    return path
+
+
+def test_one_that_is_damaged_here_stands_in_nobodys_way(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    """Not in that of another array, nor of another set, nor of itself where the store has it whole."""
+    made = datasets.fill(file_store, home, side=64)
+    bad = datasets.prepare(home, side=66)
+    path = harm(home, bad)
+    said = cli(*OWN)
+    assert said.json()["created"]["data"]["digest"] == made.digest
+    assert f'my-faces {bad.digest[:12]}… is passed over: "{path}" is no manifest' in said.err
+    harm(home, made)
+    assert cli(*OWN).json()["created"]["data"]["digest"] == made.digest
+    chosen = cli(*OWN, "--set", f"data.digest={made.digest[:5]}")
+    assert chosen.json()["created"]["data"]["digest"] == made.digest
+    unknown = cli("submit", "dcgan-celeba", "--set", "data.name=nosuch", "--dry-run")
+    assert 'error: unknown data set "nosuch"' in unknown.err
+
+
+def test_damage_of_the_one_that_is_wanted_is_an_error(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    datasets.fill(file_store, home, side=64)
+    bad = datasets.prepare(home, side=64, seed=1)
+    path = harm(home, bad)
+    said = cli(*OWN, "--set", f"data.digest={bad.digest[:9]}")
+    assert said.code != 0
+    assert f'error: "{path}" is no manifest' in said.err
+    assert "hint: a session fetches it again" in said.err
+
+
+def test_a_size_beyond_all_reason_is_refused(cli: Cli) -> None:
+    said = cli("data", "prepare", "my-faces", "--source", ".", "--size", "16385")
+    assert (said.code, said.out) == (2, "")
+    assert "16384" in said.err
+
+
+def test_who_stops_it_is_told_that_it_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(heavy, "watched", stopped)
+    said = cli("data", "prepare", "my-faces", "--source", ".")
+    assert said.code == 130
+    assert "what was done is kept, and the same command goes on" in said.err
