@@ -39,6 +39,10 @@ SHORT = (
 HURRIED = 600  # seconds of the lease above: whoever waits for it is noticed
 
 
+# A terminal lets Ctrl-C through; what starts tests in the background may have it ignored, which children inherit.
+TYPED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from jobs.cli import main; main()"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody with a home, who types commands and starts sessions."""
@@ -99,7 +103,7 @@ class User:
     def type(self, *arguments: str, **how: object) -> subprocess.Popen[str]:
         """Type a command, in a terminal of its own."""
         return subprocess.Popen(
-            [sys.executable, "-c", "from jobs.cli import main; main()", *arguments],
+            [sys.executable, "-c", TYPED, *arguments],
             env=self.environment(),
             cwd=self.home,
             stdin=subprocess.DEVNULL,
