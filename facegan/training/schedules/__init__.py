@@ -28,9 +28,9 @@ class Schedule:
     judge: Callable[[keras.Model, Any, Any], Any]
 
 
-def _alone(judge: keras.Model, _real: Any, fake: Any) -> Any:  # noqa: ANN401 - tensors
+def _alone(discriminator: keras.Model, _real: Any, fake: Any) -> Any:  # noqa: ANN401 - tensors
     """Logits of fake images that pass alone, as the discriminators of `together` and `apart` know them."""
-    return judge(fake, training=True)
+    return discriminator(fake, training=True)
 
 
 SCHEDULES = MappingProxyType(

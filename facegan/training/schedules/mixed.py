@@ -31,7 +31,7 @@ def learn(judges: Learner, real: tuple[Any, ...], fake: tuple[Any, ...]) -> list
     return seen
 
 
-def judge(judge: keras.Model, real: Any, fake: Any) -> Any:  # noqa: ANN401 - tensors
+def judge(discriminator: keras.Model, real: Any, fake: Any) -> Any:  # noqa: ANN401 - tensors
     """The logits of fake images, `(n, 1)`, in one batch with real ones."""
-    _, ours = tf.split(judge(tf.concat([real, fake], 0), training=True), 2)
+    _, ours = tf.split(discriminator(tf.concat([real, fake], 0), training=True), 2)
     return ours
