@@ -18,7 +18,7 @@ from facegan.checkpoints import Point
 from facegan.committer import Committer, Fresh, Place
 from facegan.experiment import Experiment
 from facegan.ledger import Ledger
-from facegan.runtime import build_trainer, spawn
+from facegan.runtime import attendant, build_trainer, spawn
 from facegan.stopping import StopSignal
 from facegan.storage.file import FileStore
 from facegan.storage.memory import MemoryStore
@@ -40,7 +40,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def _measure(chosen: Experiment, folder: Path) -> tuple[float, float]:
-    trainer = build_trainer(chosen, "bench", MemoryStore(), print)
+    trainer = build_trainer(chosen, "bench", MemoryStore(), attendant(chosen, StopSignal(), print))
     trainer.advance(10)  # compiled by now
     count = max(1, int(CADENCE_S / _seconds(trainer, 20) * 20))
     ledger = _ledger(chosen, folder)

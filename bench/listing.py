@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.ledgers import INTENT, LEASE, RESTORED, ledger_with
+from facegan import layout
 from facegan.ledger import Wish
 from facegan.storage.memory import MemoryStore
 from jobs import recipe
@@ -53,8 +54,9 @@ def _fill(root: Path, ended: int) -> None:
 def _objects(run: str, *, finished: bool) -> dict[str, bytes]:
     store = MemoryStore()
     chosen = recipe.resolve("dcgan-mnist", ["training.steps=10"], device="cpu", cores=2)
-    key = f"runs/{run}/checkpoints/10-1/"
-    last = Wish(kind="checkpoint", body={"step": 10, "parent": -1, "key": key, "objects": {}, "took_s": 0.1})
+    objects = {layout.STATE: {"size": 1, "sha256": "0" * 64}}  # nobody reads it
+    told = {"session": 1, "step": 10, "parent": -1, "key": layout.checkpoint(run, 10, 1), "objects": objects}
+    last = Wish(kind="checkpoint", body={**told, "took_s": 0.1})
     report = Wish(kind="report", body={"session": 1, "outcome": "finished", "step": 10, "why": "done"})
     wishes = [INTENT, LEASE, RESTORED, last, report] if finished else [INTENT]
     ledger_with(store, run, chosen, *wishes)

@@ -25,7 +25,8 @@ import keras
 import numpy as np
 
 from facegan.experiment import Checkpoint
-from facegan.runtime import build_trainer
+from facegan.runtime import attendant, build_trainer
+from facegan.stopping import StopSignal
 from facegan.storage import open_store
 from facegan.storage.base import ObjectStore
 from facegan.storage.memory import MemoryStore
@@ -141,9 +142,8 @@ def _remote(name: str) -> str:
 
 def _trainer() -> Trainer:
     changes = ["evaluation.metric=none", "data.name=mnist-5k", "training.steps=1000000"]
-    trainer = build_trainer(
-        recipe.resolve("dcgan-mnist", changes, device="cpu", cores=2), "bench", MemoryStore(), print
-    )
+    experiment = recipe.resolve("dcgan-mnist", changes, device="cpu", cores=2)
+    trainer = build_trainer(experiment, "bench", MemoryStore(), attendant(experiment, StopSignal(), print))
     trainer.advance(10)  # compiled by now
     return trainer
 

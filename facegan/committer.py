@@ -7,6 +7,7 @@ the cadence gives way; training does not stop for it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from facegan.experiment import Checkpoint
 from facegan.ledger import Ledger
 from facegan.pruning import Policy, prune
 from facegan.stopping import LOST_LEASE, StopSignal, failed, shut_out
-from facegan.storage.base import ExpiredError
+from facegan.storage.base import ExpiredError, RefusedError
 
 PAUSES_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 
@@ -115,7 +116,7 @@ class Committer:
 
     def _until_answered(self, step: int, state: bytes, points: Sequence[Point], samples: Sequence[Sample]) -> None:
         place = self._place
-        for attempt in range(1_000_000):
+        for attempt in itertools.count():
             try:
                 checkpoints.commit(
                     place.ledger,
@@ -126,19 +127,25 @@ class Committer:
                     samples=samples,
                     clock=place.clock,
                 )
-                self.committed = step
-                place.say(f"checkpoint {step:,} committed")
-                prune(place.ledger, Policy(newest=place.policy.keep, every=place.policy.keep_every))
             except UnreachableError as error:
-                if self.committed == step:
-                    return  # committed; a state that could not be deleted stays, and is named by nobody
                 pause_s = PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
                 if self.deadline is not None and place.clock() + pause_s > self.deadline:
                     raise
                 place.say(f"checkpoint {step:,} waits for the storage: {error.message}")
                 place.sleep(pause_s)
             else:
-                return
+                break
+        self.committed = step
+        place.say(f"checkpoint {step:,} committed")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Delete the states that the policy does not keep: what cannot be deleted takes room, and nothing else."""
+        place = self._place
+        try:
+            prune(place.ledger, Policy(newest=place.policy.keep, every=place.policy.keep_every))
+        except (UnreachableError, RefusedError) as error:
+            place.say(f"older states could not all be deleted: {error.message}")
 
 
 def _nothing(_seconds: float | None) -> bool:

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class SessionExit(IntEnum):
-    """How `python -m facegan run` ends; the numbers are part of the contract (design, section 5)."""
+    """How `python -m facegan run` ends; the numbers are part of the contract (docs/architecture.md)."""
 
     FINISHED = 0
     FAILED = 1

@@ -119,11 +119,6 @@ class Training:
         if self.steps == 0:
             raise BadInputError('the experiment lacks "training.steps"', hint='or its length in "training.images"')
 
-    @property
-    def shown(self) -> int:
-        """The real images shown, of each domain, over all steps."""
-        return self.steps * self.batch_size
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
@@ -262,7 +257,7 @@ def _put(tree: Json, key: str, text: str) -> None:
     """Set one key of the JSON form from its text."""
     known = known_keys()
     if key not in known:
-        raise _unknown("key", key, known)
+        raise unknown("key", key, known)
     group, _, name = key.rpartition(".")
     owner = _types(Experiment)[group] if group else Experiment
     _say(tree, group, name, _parse(key, text, _types(owner)[name]))
@@ -301,7 +296,7 @@ def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:
-            raise _unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
+            raise unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
     built: dict[str, Any] = {}
     for name, spec in fields.items():
         if name not in value:
@@ -328,7 +323,7 @@ def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInputError(f'{key} must be finite, not "{value}"')
     if "choices" in limits and value not in limits["choices"]:
-        raise _unknown(key, str(value), limits["choices"])
+        raise unknown(key, str(value), limits["choices"])
     if "least" in limits and value < limits["least"]:
         raise BadInputError(f'{key} must be at least {limits["least"]}, not "{value}"')
     if "above" in limits and value <= limits["above"]:
@@ -356,10 +351,6 @@ def _kinds(wanted: Any) -> list[type[Any]]:  # noqa: ANN401 - a type expression
 def _words(kinds: list[type[Any]]) -> str:
     named = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): '"none"'}
     return " or ".join(named[kind] for kind in kinds)
-
-
-def _unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
-    return unknown(what, value, known)
 
 
 def unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:

@@ -1,4 +1,4 @@
-"""Every object key of a store, spelled once (design, section 3).
+"""Every object key of a store, spelled once.
 
 Ids and names are checked here, so that no key can leave its run's folder.
 """

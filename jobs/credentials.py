@@ -13,7 +13,6 @@ from pathlib import Path
 from facegan import layout
 from facegan.accounts import Credentials, Reach, has_account, open_account
 from facegan.errors import FaceganError
-from facegan.experiment import Json
 from facegan.ledger import Ledger, NoRunError
 from jobs.context import Context
 
@@ -31,10 +30,9 @@ def mint(context: Context, ledger: Ledger, role: str | None) -> Credentials:
         RefusedError: this machine's credentials may not make any.
     """
     account = open_account(context.store.url)
-    created = ledger.entry(0).body
-    data: Json = created.get("data", {})
-    reads = [layout.dataset(data["name"], data["digest"])] if data.get("digest") else []
-    budget_s = ledger.created().session.budget_s
+    created = ledger.created()
+    reads = [layout.dataset(created.data.name, created.data.digest)] if created.data.digest else []
+    budget_s = created.session.budget_s
     note = _note(context, ledger.run)
     note.parent.mkdir(parents=True, exist_ok=True)
     note.touch()

@@ -9,9 +9,9 @@ from facegan.ledger import NoRunError
 
 
 class Exit(IntEnum):
-    """Exit codes of `facegan-job` (design, section 9).
+    """Exit codes of `facegan-job` (docs/architecture.md, Commands).
 
-    From 100 on they speak of the run; only following commands, `logs -f` and `wait` return those.
+    From 100 on they speak of a run or of its data.
     """
 
     OK = 0

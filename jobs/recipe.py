@@ -14,7 +14,7 @@ from facegan.catalog import datasets, families, fitting
 from facegan.errors import BadInputError
 from facegan.experiment import Data, Experiment, Json
 from facegan.prepared import Manifest
-from facegan.prepared.selection import MADE, require_columns
+from facegan.prepared.selection import MADE, fits, require_columns
 from facegan.storage.base import ObjectStore
 from jobs.shelf import Copy, Look, described, empty
 
@@ -151,7 +151,7 @@ def _the_one(data: Data, look: Look) -> Copy:
     if data.digest is not None:
         named = [copy for copy in there if copy.manifest.digest.startswith(data.digest)]
         return _only(named, f'prepared "{data.name}" with digest "{data.digest}"', there, data)
-    fitting = [copy for copy in there if _fits(copy.manifest, data)]
+    fitting = [copy for copy in there if fits(copy.manifest, data)]
     size = "" if data.size is None else f" at {data.size} px"
     return _only(fitting, f'prepared "{data.name}"{size} with crop {data.crop}', there, data)
 
@@ -167,15 +167,6 @@ def _only(fitting: Sequence[Copy], called: str, there: Sequence[Copy], data: Dat
         )
     others = "; ".join(described(copy.manifest) for copy in there)
     raise BadInputError(f"there is no {called}" + (f"; there is: {others}" if others else ""), hint=prepare_line(data))
-
-
-def _fits(manifest: Manifest, data: Data) -> bool:
-    if manifest.crop != data.crop:
-        return False
-    if data.size is not None:
-        return (manifest.height, manifest.width) == (data.size, data.size)
-    known = datasets.DATASETS.get(data.name)
-    return known is None or known.shape is None or known.shape == manifest.shape
 
 
 def _size(data: Data, manifest: Manifest) -> int | None:

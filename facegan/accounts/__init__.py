@@ -6,12 +6,11 @@ a folder say, needs no credentials and has nobody to hand any to.
 
 from __future__ import annotations
 
-import importlib
 from types import MappingProxyType
 
 from facegan.accounts.base import Account, Credentials, Finding, Reach
-from facegan.errors import BadInputError, FaceganError
-from facegan.storage import EXTRAS
+from facegan.errors import BadInputError
+from facegan.storage import loaded
 
 __all__ = ["ACCOUNTS", "Account", "Credentials", "Finding", "Reach", "has_account", "open_account"]
 
@@ -40,13 +39,5 @@ def open_account(store_url: str) -> Account:
         raise BadInputError(
             f'the store "{store_url}" needs no credentials', hint="they are for a bucket: --store s3://… or gs://…"
         )
-    module, _, name = ACCOUNTS[scheme].partition(":")
-    try:
-        opened = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise FaceganError(
-            f'{scheme}:// needs the module "{error.name}", which is not installed',
-            hint=f"pip install 'facegan-job[{EXTRAS[scheme]}]'",
-        ) from error
-    account: Account = opened.open(store_url)
+    account: Account = loaded(scheme, ACCOUNTS).open(store_url)
     return account

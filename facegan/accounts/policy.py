@@ -5,7 +5,7 @@ Pure data. docs/storage.md shows the user's, and a test holds the page against w
 A session reads its run and its data, extends the ledger, writes its checkpoints, heartbeat and output,
 overwrites those (an answer that was lost is asked for again), and deletes states that it has pruned. So it
 may do that and no more: whoever gets hold of its credentials can neither change nor delete one ledger
-entry, nor delete a metric or picture, nor see that other runs exist.
+entry, nor see that other runs exist; nor, on AWS, delete a metric or picture.
 """
 
 from __future__ import annotations

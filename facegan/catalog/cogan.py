@@ -6,6 +6,8 @@ from facegan.catalog import remarks
 from facegan.catalog.entry import Entry
 from facegan.experiment import Adam, Checkpoint, Data, Experiment, Model, Samples, Training
 
+DENSE_SOURCE = "Keras-GAN's cogan.py with the thesis' settings of 2022, after Liu & Tuzel 2016 (CoGAN)"
+DENSE_EPOCH = "An epoch of the thesis' 10,000 is one batch of 128 images of each domain, as in Keras-GAN"
 DENSE_SETTLED = (
     (
         "The thesis' text has a learning rate of 0.002, the code it links to 0.0002: the code's. "
@@ -15,11 +17,12 @@ DENSE_SETTLED = (
     "The discriminators share their first layers, where the paper's share their last: as Keras-GAN has it",
 )
 DENSE_NOTES = (
-    "An epoch of the thesis' 10,000 is one batch of 128 images of each domain, as in Keras-GAN",
+    DENSE_EPOCH,
     "10,000 batches are 128 epochs of 10,000 images in each domain",
     remarks.LOGITS,
     remarks.TRAINING_MODE,
 )
+DENSE_BELIEVED = ("That the faces were cropped as for section 5.6, and 20,000 of them: section 5.2 says so of all",)
 WHICH_DOMAINS = (
     "The thesis never says which two domains of faces it used. Here it is what the code it links to does: half of the "
     "images as they are, and the other half turned by 90 degrees. Or a pair: --set data.domains=Smiling"
@@ -46,11 +49,11 @@ DENSE_64 = Entry(
     ),
     summary="The thesis' dense CoGAN on faces of 64 pixels",
     reproduces="Thesis 5.5, figures 33 to 36",
-    source="Keras-GAN's cogan.py with the thesis' settings of 2022, after Liu & Tuzel 2016 (CoGAN)",
+    source=DENSE_SOURCE,
     networks={"generators": 26_409_728, "discriminators": 6_423_810},
     settled=(WHICH_DOMAINS, *DENSE_SETTLED),
     notes=DENSE_NOTES,
-    believed=("That the faces were cropped as for section 5.6, and 20,000 of them: section 5.2 says so of all",),
+    believed=DENSE_BELIEVED,
     takes=("200 steps of 32 in 2 min, 1 thread, on 2 shared CPU cores that were busy with other work",),
     outcome="After 200 steps of 32, of 10,000 of 128: faces come out of the noise. See docs/results.md",
 )
@@ -63,11 +66,11 @@ DENSE_128 = Entry(
     ),
     summary="The thesis' dense CoGAN on faces of 128 pixels: 127 million parameters, checkpoints of 1.5 GB",
     reproduces="Thesis 5.5, figures 33 to 36",
-    source="Keras-GAN's cogan.py with the thesis' settings of 2022, after Liu & Tuzel 2016 (CoGAN)",
+    source=DENSE_SOURCE,
     networks={"generators": 101_980_928, "discriminators": 25_298_178},
     settled=(WHICH_DOMAINS, *DENSE_SETTLED),
     notes=DENSE_NOTES,
-    believed=("That the faces were cropped as for section 5.6, and 20,000 of them: section 5.2 says so of all",),
+    believed=DENSE_BELIEVED,
 )
 
 IMDB_WIKI = Entry(
@@ -76,7 +79,7 @@ IMDB_WIKI = Entry(
     ),
     summary="The thesis' dense CoGAN on IMDB-WIKI at 128 pixels, whose results it found too poor to show",
     reproduces="Thesis 5.5, first data set",
-    source="Keras-GAN's cogan.py with the thesis' settings of 2022, after Liu & Tuzel 2016 (CoGAN)",
+    source=DENSE_SOURCE,
     networks={"generators": 101_980_928, "discriminators": 25_298_178},
     settled=(
         WHICH_DOMAINS,
@@ -87,7 +90,7 @@ IMDB_WIKI = Entry(
         ),
     ),
     notes=(
-        "An epoch of the thesis' 10,000 is one batch of 128 images of each domain, as in Keras-GAN",
+        DENSE_EPOCH,
         "Images are resized without a crop, as that script does",
         remarks.LOGITS,
         remarks.TRAINING_MODE,

@@ -13,7 +13,7 @@ from facegan.errors import BadInputError
 from facegan.experiment import Experiment
 
 AGREEING = ("edges", "negative")  # second domains that can be made of what the first one's generator makes
-READABLE = ("quarter-turn", "negative")  # second domains whose images can be made digits again
+UNREADABLE = ("edges",)  # second domains of digits that cannot be made digits again
 
 
 def require(experiment: Experiment, columns: Sequence[str]) -> None:
@@ -52,8 +52,8 @@ def _require_metric(experiment: Experiment, columns: Sequence[str]) -> None:
             f'"digits-sure" needs labelled digits of 28x28x1, and "{experiment.data.name}" is of {found}',
             hint="--set evaluation.metric=none",
         )
-    if coupled and domains not in READABLE:
+    if coupled and domains in UNREADABLE:
         raise BadInputError(
             f'"digits-sure" cannot read the second domain, "{domains}"',
-            hint=f"--set evaluation.metric={'agreement' if domains in AGREEING else 'none'}",
+            hint="--set evaluation.metric=agreement",
         )

@@ -35,6 +35,7 @@ UNPACKED = "unpacked.tar"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP_MAGIC = b"\x1f\x8b"
 LOCAL_HEADER = 30  # bytes before the name in a zip entry's own header
+# What opening a damaged archive raises; `zipfile` raises NotImplementedError of what a later zip than it knows made.
 DAMAGED = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, ValueError, NotImplementedError)
 
 
@@ -168,7 +169,7 @@ class Zip:
                     continue
                 sizes = f"{found.compress_size}:{found.file_size}"
                 at = f"{found.header_offset}:{sizes}:{found.compress_type}:{found.CRC}"
-                yield _refused(found) or Entry(name=found.filename, at=at)
+                yield refused(found) or Entry(name=found.filename, at=at)
 
     def read(self, at: str) -> bytes:
         offset, packed, size, method, checksum = map(int, at.split(":"))
@@ -323,8 +324,8 @@ def _unusable(name: str) -> str | None:
     return skipping.OUTSIDE if is_outside else None
 
 
-def _refused(found: zipfile.ZipInfo) -> str | None:
-    """Return why an entry of a zip archive is no file to be read."""
+def refused(found: zipfile.ZipInfo) -> str | None:
+    """Return why an entry of a zip archive is no file to be read: no regular one, or encrypted, or oddly packed."""
     kind = stat.S_IFMT(found.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return skipping.LINK

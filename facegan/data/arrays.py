@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegan.data import skipping
-from facegan.data.archive import Archive, Entry
+from facegan.data.archive import DAMAGED, Archive, Entry, refused
 from facegan.data.skipping import Skip
 from facegan.data.source import Item
 from facegan.errors import BadInputError
@@ -22,7 +22,8 @@ from facegan.errors import BadInputError
 Pixels: TypeAlias = NDArray[np.uint8]
 
 CLASSES = 10  # of digits, and of CIFAR-10
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+# Of an archive; of an array that is not there, or says it is larger than memory; of a head that NumPy cannot parse.
+UNREADABLE = (*DAMAGED, KeyError, MemoryError, SyntaxError, tokenize.TokenError)
 
 
 class Files(Protocol):
@@ -154,11 +155,12 @@ def whole(archive: Archive, entry: Entry) -> bytes:
 
 
 def is_npz(path: Path) -> bool:
-    """Whether a file is a NumPy archive of the kind that Keras publishes."""
-    if not path.is_file() or not zipfile.is_zipfile(path):
+    """Whether there is a file that is a NumPy archive of the kind that Keras publishes, as far as its index shows."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "x_train.npy" in archive.namelist()
+    except DAMAGED:
         return False
-    with zipfile.ZipFile(path) as archive:
-        return "x_train.npy" in archive.namelist()
 
 
 def open_npz(path: Path, shape: tuple[int, int, int]) -> Arrays:
@@ -183,6 +185,10 @@ def open_npz(path: Path, shape: tuple[int, int, int]) -> Arrays:
 
 
 def _array(path: Path, name: str) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as arrays:
-        found: NDArray[Any] = arrays[name]
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+        if reason := refused(entry):  # before it is opened: what unpacks the other packings raises errors of its own
+            raise ValueError(f'"{entry.filename}" is {reason}')
+        with archive.open(entry) as file:
+            found: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return found[..., np.newaxis] if name == "x_train" and found.ndim == 3 else found  # noqa: PLR2004 - n, h, w

@@ -15,11 +15,13 @@ from facegan.errors import DamagedError
 
 def encode(columns: Sequence[str], rows: Iterable[tuple[str, Sequence[int]]]) -> bytes:
     """The table as bytes: the same for the same rows, wherever it is made."""
+    return lines([("name", *columns)]) + lines((name, *values) for name, values in rows)
+
+
+def lines(rows: Iterable[Sequence[str | int]]) -> bytes:
+    """Some rows of a table as bytes, its head being one of them; tables are those of their parts, one after another."""
     text = io.StringIO()
-    write = csv.writer(text, lineterminator="\n").writerow
-    write(["name", *columns])
-    for name, values in rows:
-        write([name, *values])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 

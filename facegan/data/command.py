@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from facegan import layout, prepared, progress
@@ -19,6 +18,7 @@ from facegan.errors import BadInputError, DamagedError
 from facegan.experiment import Data
 from facegan.home import home
 from facegan.prepared import Manifest
+from facegan.prepared.selection import fits
 from facegan.storage import ObjectStore, open_store
 from facegan.storage.base import NotFoundError
 from facegan.storage.retry import PatientStore
@@ -119,10 +119,7 @@ def _next(manifest: Manifest, there: Iterable[Manifest]) -> str:
     for name, entry in CATALOG.items():
         data = entry.experiment.data
         is_coupled = families.find(entry.experiment.model.family).domains > 1
-        fits = (data.name, data.crop) == (manifest.name, manifest.crop) and manifest.shape == datasets.shape(
-            replace(data, cut=None)
-        )
-        if fits and (is_coupled or manifest.domains is None):
+        if data.name == manifest.name and fits(manifest, data) and (is_coupled or manifest.domains is None):
             return _submit(name, [*_domains(manifest, data.domains), *more])
     own = [f"data.name={manifest.name}", f"data.size={manifest.height}", f"data.crop={manifest.crop}"]
     return f"{_submit('EXPERIMENT', [*own, *_domains(manifest), *more])}; facegan-job experiments lists them"
@@ -133,8 +130,8 @@ def _is_one_of_several(manifest: Manifest, there: Iterable[Manifest]) -> bool:
     pinned = datasets.pinned(Data(name=manifest.name, size=manifest.size, crop=manifest.crop))
     if pinned is not None:
         return manifest.digest != pinned
-    fitting = {it.digest for it in there if (it.crop, it.shape) == (manifest.crop, manifest.shape)}
-    return bool(fitting - {manifest.digest})
+    same = Data(name=manifest.name, size=manifest.height, crop=manifest.crop)
+    return any(fits(it, same) and it.digest != manifest.digest for it in there)
 
 
 def _domains(manifest: Manifest, already: str | None = None) -> list[str]:

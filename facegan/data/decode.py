@@ -81,6 +81,8 @@ def _orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, where the file does not say it in a way that can be read."""
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - a damaged note about a picture is no damaged picture
         return 1
 

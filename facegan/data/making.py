@@ -44,13 +44,13 @@ def make(asked: preparing.Options, path: Path | None, home: Path, say: Callable[
         partial.mkdir(exist_ok=True)
         prepared.require_room(_bytes(asked, source), partial)
         manifest = preparing.prepare(asked, source, partial, say)
-        _require_faithful(manifest, path)
+        _require_faithful(manifest, found)
         prepared.install(partial, manifest, home)
         shutil.rmtree(partial, ignore_errors=True)  # still there when the same data had been made before
     return manifest
 
 
-def _require_faithful(manifest: Manifest, path: Path | None) -> None:
+def _require_faithful(manifest: Manifest, path: Path) -> None:
     """Take no other array for a set whose digest everybody knows, as long as it is asked for whole and as it comes."""
     known = datasets.pinned(Data(name=manifest.name, size=manifest.size, crop=manifest.crop))
     is_whole = manifest.limit is None and manifest.domains is None

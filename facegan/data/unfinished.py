@@ -10,8 +10,6 @@ what has not moved yet, and makes nothing.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import operator
 import os
@@ -23,6 +21,7 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
+from facegan.data import attributes
 from facegan.data.rendering import Pixels
 from facegan.data.skipping import Tally
 from facegan.layout import ATTRIBUTES, IMAGES
@@ -69,7 +68,7 @@ class Unfinished:
         self.folder = folder
         self._files = contextlib.ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
-        head = _lines([("name", *columns)])
+        head = attributes.lines([("name", *columns)])
         self.record = _read(folder) or Record(table_bytes=len(head), looked=(0,) * streams)
         if not self.record.done:
             self._images = self._files.enter_context(_opened(folder / IMAGES, HEADER, self.record.image_bytes))
@@ -85,7 +84,7 @@ class Unfinished:
         """Add images, all of one shape, and their rows. They do not count before the next `commit`."""
         for pixels in images:
             self._images.write(np.ascontiguousarray(pixels).data)
-        self._table.write(_lines(rows))
+        self._table.write(attributes.lines(rows))
 
     def commit(self, record: Record) -> None:
         """Make everything that was appended count."""
@@ -139,12 +138,6 @@ def _read(folder: Path) -> Record | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return record if all(map(operator.le, (record.image_bytes, record.table_bytes), there)) else None
-
-
-def _lines(rows: Sequence[Sequence[str | int]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def _sync(file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""A run's append-only history: the one truth about it (design, section 3)."""
+"""A run's append-only history: the one truth about it (docs/architecture.md)."""
 
 from facegan.ledger.entry import Entry
 from facegan.ledger.fold import FINAL, Fold, IllegalEntryError, State

@@ -22,7 +22,7 @@ class IllegalEntryError(FaceganError):
 
 
 class State(StrEnum):
-    """What a run is doing, as far as its ledger knows (design, section 3)."""
+    """What a run is doing, as far as its ledger knows."""
 
     CREATED = "created"
     QUEUED = "queued"

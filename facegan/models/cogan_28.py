@@ -17,11 +17,10 @@ from keras import layers
 from facegan.experiment import Model
 from facegan.models.dropout import Dropout
 from facegan.models.initial import wide_glorot
-from facegan.models.network import DOMAINS, OUTPUTS, Networks, Shape
+from facegan.models.network import DOMAINS, MOMENTUM, OUTPUTS, Networks, Shape
 from facegan.models.prelu import prelu
 
 SHAPE: Shape = (28, 28, 1)
-MOMENTUM = 0.9  # moving statistics serve the samples only: they should follow the weights closely
 
 
 def build(model: Model, shape: Shape, seed: int) -> Networks:  # noqa: ARG001 - it makes one only

@@ -17,10 +17,8 @@ from keras import layers
 from facegan.experiment import Model
 from facegan.models.dropout import Dropout
 from facegan.models.initial import normal
-from facegan.models.network import DOMAINS, OUTPUTS, Networks, Shape
+from facegan.models.network import DOMAINS, MOMENTUM, OUTPUTS, Networks, Shape
 from facegan.models.prelu import prelu
-
-MOMENTUM = 0.9  # moving statistics serve the samples only: they should follow the weights closely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

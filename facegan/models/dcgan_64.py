@@ -16,10 +16,9 @@ from keras import layers
 
 from facegan.experiment import Model
 from facegan.models.initial import normal
-from facegan.models.network import OUTPUTS, Networks, Shape
+from facegan.models.network import MOMENTUM, OUTPUTS, Networks, Shape
 
 SHAPE: Shape = (64, 64, 3)
-MOMENTUM = 0.9  # moving statistics serve the samples only: they should follow the weights closely
 
 
 def build(model: Model, shape: Shape, seed: int) -> Networks:  # noqa: ARG001 - it makes one only

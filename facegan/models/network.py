@@ -19,6 +19,10 @@ DOMAINS = ("a", "b")
 OUTPUTS = {"tanh": "tanh", "unit": "sigmoid"}
 """The generator's last activation for each `Model.range`."""
 
+MOMENTUM = 0.9
+"""Of batch normalisation, where the source says none: moving statistics serve the samples only, and should
+follow the weights closely."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:

@@ -1,14 +1,26 @@
-"""Which images of a prepared array an experiment takes, checked against what is known of them."""
+"""Which prepared array fits an experiment, and which of its images are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facegan.catalog import datasets
 from facegan.errors import BadInputError
 from facegan.experiment import Data, unknown
+from facegan.prepared.manifest import Manifest
 
 MADE = ("quarter-turn", "edges", "negative")  # domains that are made of the images; any other is a column
 LARGEST = 255
+
+
+def fits(manifest: Manifest, data: Data) -> bool:
+    """Whether an array of the data set is of the size and crop that an experiment asks for."""
+    if manifest.crop != data.crop:
+        return False
+    if data.size is not None:
+        return (manifest.height, manifest.width) == (data.size, data.size)
+    known = datasets.DATASETS.get(data.name)
+    return known is None or known.shape is None or known.shape == manifest.shape
 
 
 def condition(only: str) -> tuple[str, int]:

@@ -94,21 +94,18 @@ def upload(folder: Path, store: ObjectStore, say: Say) -> None:
         DamagedError: a file is not what its manifest says; what is damaged is not sent.
     """
     manifest = read_local(folder)
-    address = (manifest.name, manifest.digest)
-    there = store.sizes(layout.dataset(*address))
+    there = store.sizes(layout.dataset(manifest.name, manifest.digest))
     sent, whole = 0, manifest.size_bytes
     with (folder / layout.IMAGES).open("rb") as images, (folder / layout.ATTRIBUTES).open("rb") as attributes:
-        for key, piece, file in (
-            *((layout.dataset_part(*address, k), piece, images) for k, piece in enumerate(manifest.images)),
-            (layout.dataset_attributes(*address), manifest.attributes, attributes),
-        ):
+        for number, (key, piece) in enumerate(_objects(manifest)):
+            file = images if number < len(manifest.images) else attributes
             if there.get(key) == piece.size:
                 file.seek(piece.size, os.SEEK_CUR)
             else:
                 store.put(key, _read(file, piece))
                 say(f"uploading {manifest.name}: {_of(sent + piece.size, whole)}")
             sent += piece.size
-    store.put_new(layout.dataset_manifest(*address), manifest.to_bytes())
+    store.put_new(layout.dataset_manifest(manifest.name, manifest.digest), manifest.to_bytes())
 
 
 def fetch(store: ObjectStore, name: str, digest: str, home: Path, say: Say) -> Path:

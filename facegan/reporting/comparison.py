@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from facegan.catalog import domains
 from facegan.experiment import known_keys
 from facegan.length import duration, rounded
 from facegan.meaning import spelled
-from facegan.reporting import domains
 from facegan.reporting.metrics import JUDGEMENT, charts
 from facegan.reporting.subject import Subject
 

@@ -56,8 +56,8 @@ def _charts(subject: Subject, name: str) -> list[Markup]:
     """One chart for losses, one for accuracies, and so on: what this run has of them."""
     batch_size = subject.experiment.training.batch_size
     return [
-        _safe(curves.chart(TITLES[kind], series, batch_size=batch_size, name=f"{name}-{kind}"))
-        for kind, series in charts(subject.points).items()
+        _safe(curves.chart(TITLES[kind], held, batch_size=batch_size, name=f"{name}-{kind}"))
+        for kind, held in charts(subject.points).items()
     ]
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from facegan.errors import BadInputError, FaceganError
 from facegan.storage.base import ExpiredError, NotFoundError, ObjectStore, RefusedError
 
-__all__ = ["SCHEMES", "ExpiredError", "NotFoundError", "ObjectStore", "RefusedError", "open_store"]
+__all__ = ["SCHEMES", "ExpiredError", "NotFoundError", "ObjectStore", "RefusedError", "loaded", "open_store"]
 
 SCHEMES = MappingProxyType(
     {
@@ -43,9 +45,19 @@ def open_store(url: str) -> ObjectStore:
     if not found or scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise BadInputError(f'"{url}" is not the URL of a store', hint=f"it begins with one of {known}")
-    module, _, name = SCHEMES[scheme].partition(":")
+    store: ObjectStore = loaded(scheme, SCHEMES).open(url)
+    return store
+
+
+def loaded(scheme: str, implementations: Mapping[str, str]) -> Any:  # noqa: ANN401 - a class of the caller's port
+    """What these implementations name for this scheme, imported now.
+
+    Raises:
+        FaceganError: what this kind of store needs is not installed.
+    """
+    module, _, name = implementations[scheme].partition(":")
     try:
-        opened = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         if scheme not in EXTRAS:
             raise
@@ -53,5 +65,3 @@ def open_store(url: str) -> ObjectStore:
             f'{scheme}:// needs the module "{error.name}", which is not installed',
             hint=f"pip install 'facegan-job[{EXTRAS[scheme]}]'",
         ) from error
-    store: ObjectStore = opened.open(url)
-    return store

@@ -6,7 +6,7 @@ All of the product's safety rests on `put_new`. Everything else may be repeated 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from facegan.errors import BadInputError, FaceganError, SessionExit
@@ -44,6 +44,11 @@ def checked(key: str) -> str:
     if any(part in {"", ".", ".."} for part in key.split("/")):
         raise BadInputError(f'"{key}" cannot be the key of an object')
     return key
+
+
+def in_order(keys: Iterable[str], *, after: str = "") -> list[str]:
+    """Those of the keys that sort after `after`, in byte order."""
+    return sorted((key for key in keys if key.encode() > after.encode()), key=str.encode)
 
 
 class ObjectStore(Protocol):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from facegan.errors import BadInputError, UnreachableError
-from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, RefusedError, TooLargeError, checked
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, RefusedError, TooLargeError, checked, in_order
 
 INCOMING = ".incoming"
 _PLAIN = "!$&'()+,;=@[]{}^~ -._"
@@ -79,8 +79,8 @@ class FileStore(ObjectStore):
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         folder, _, _ = prefix.rpartition("/")
         with _errors_of(self.url, prefix):
-            keys = [key for key in self._walk(folder) if key.startswith(prefix) and key.encode() > after.encode()]
-        return iter(sorted(keys, key=str.encode))
+            keys = [key for key in self._walk(folder) if key.startswith(prefix)]
+        return iter(in_order(keys, after=after))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         found: dict[str, int] = {}

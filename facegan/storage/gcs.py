@@ -26,7 +26,15 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from facegan.errors import FaceganError, UnreachableError
-from facegan.storage.base import LARGEST, ExpiredError, NotFoundError, ObjectStore, RefusedError, TooLargeError
+from facegan.storage.base import (
+    LARGEST,
+    ExpiredError,
+    NotFoundError,
+    ObjectStore,
+    RefusedError,
+    TooLargeError,
+    in_order,
+)
 from facegan.storage.cloud import Condition, Location, give_promptly
 
 CHUNK = 8 << 20  # larger objects go up in pieces of this; the SDK sends smaller ones in a single request
@@ -87,13 +95,13 @@ class GcsStore(ObjectStore):
             found = self._listing(prefix, fields="items(name),nextPageToken", **start)
             keys = [blob.name.removeprefix(self._at.prefix) for blob in found]
         # The offset itself is part of the answer.
-        return iter(sorted((key for key in keys if key.encode() > after.encode()), key=str.encode))
+        return iter(in_order(keys, after=after))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         with self._errors_of(prefix):
             listed = self._listing(prefix, fields="items(name,size),nextPageToken")
             found = {blob.name.removeprefix(self._at.prefix): int(blob.size or 0) for blob in listed}
-        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
+        return {key: found[key] for key in in_order(found)}
 
     def folders(self, prefix: str) -> Iterator[str]:
         skipped = len(self._at.prefix + prefix)

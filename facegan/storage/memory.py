@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, TooLargeError, checked
+from facegan.storage.base import LARGEST, NotFoundError, ObjectStore, TooLargeError, checked, in_order
 
 
 class MemoryStore(ObjectStore):
@@ -41,13 +41,13 @@ class MemoryStore(ObjectStore):
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         with self._lock:
-            keys = [key for key in self.objects if key.startswith(prefix) and key.encode() > after.encode()]
-        return iter(sorted(keys, key=str.encode))
+            keys = [key for key in self.objects if key.startswith(prefix)]
+        return iter(in_order(keys, after=after))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         with self._lock:
             found = {key: len(data) for key, data in self.objects.items() if key.startswith(prefix)}
-        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
+        return {key: found[key] for key in in_order(found)}
 
     def folders(self, prefix: str) -> Iterator[str]:
         rests = (key[len(prefix) :] for key in self.list(prefix))

@@ -26,7 +26,15 @@ from botocore import exceptions as failures
 from botocore.config import Config
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
-from facegan.storage.base import LARGEST, ExpiredError, NotFoundError, ObjectStore, RefusedError, TooLargeError
+from facegan.storage.base import (
+    LARGEST,
+    ExpiredError,
+    NotFoundError,
+    ObjectStore,
+    RefusedError,
+    TooLargeError,
+    in_order,
+)
 from facegan.storage.cloud import Condition, Location, give_promptly
 
 SMALL = 64 << 10
@@ -106,7 +114,7 @@ class S3Store(ObjectStore):
             pages = self._pages(prefix, **start)
             keys = [item["Key"].removeprefix(self._at.prefix) for page in pages for item in page.get("Contents", ())]
         # In order and after the start on AWS. The sort costs nothing then, and not every service is AWS.
-        return iter(sorted((key for key in keys if key.encode() > after.encode()), key=str.encode))
+        return iter(in_order(keys, after=after))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         with self._errors_of(prefix):
@@ -115,7 +123,7 @@ class S3Store(ObjectStore):
                 for page in self._pages(prefix)
                 for item in page.get("Contents", ())
             }
-        return dict(sorted(found.items(), key=lambda item: item[0].encode()))
+        return {key: found[key] for key in in_order(found)}
 
     def folders(self, prefix: str) -> Iterator[str]:
         skipped = len(self._at.prefix + prefix)

@@ -8,6 +8,7 @@ from typing import Any
 
 from facegan.experiment import Json
 from facegan.ledger import Entry, Fold, Ledger, State
+from facegan.meaning import spelled
 from facegan.tracking.address import without_credentials
 from facegan.tracking.settle import milliseconds
 
@@ -149,4 +150,4 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON
     """As `--set` would spell it."""
-    return "none" if value is None else without_credentials(str(value))
+    return without_credentials(spelled(value))

@@ -10,13 +10,10 @@ import safetensors
 import safetensors.numpy
 
 from facegan import models
-from facegan.catalog import datasets, families
+from facegan.catalog import datasets, domains, families
 from facegan.errors import DamagedError
-from facegan.experiment import Data, Experiment, Json
+from facegan.experiment import Experiment, Json
 from facegan.models.network import named_variables
-from facegan.prepared import selection
-
-MADE = {"quarter-turn": "turned by 90 degrees against the clock"}  # the others are called what they are
 
 
 def generators(experiment: Experiment, state: bytes) -> tuple[keras.Model, ...]:
@@ -66,13 +63,6 @@ def description(run: str, experiment: Experiment, step: int) -> Json:
         "noise": model.noise,
         "range": model.range,
         "shape": list(datasets.shape(data)),
-        **({"domains": list(_domains(data))} if coupled else {}),
+        **({"domains": [domains.named(data, letter) for letter in domains.LETTERS]} if coupled else {}),
         "data": {"name": data.name, "digest": data.digest},
     }
-
-
-def _domains(data: Data) -> tuple[str, str]:
-    """What the images of each domain are, in words."""
-    if data.domains in selection.MADE:
-        return "as they are", MADE.get(data.domains, data.domains)
-    return f"without {data.domains}", f"with {data.domains}"

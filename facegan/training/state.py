@@ -40,11 +40,6 @@ class State:
             for name, variable in self._variables.items()
         }
 
-    @property
-    def names(self) -> list[str]:
-        """Every variable's name, in order; without `step`."""
-        return list(self._variables)
-
     def snapshot(self, step: int) -> Callable[[], bytes]:
         """Copy every variable to the host; what is returned serialises the copies."""
         for name, variable in self._variables.items():

@@ -1,77 +1,75 @@
-"""`facegan-job`: one module a command, none of which does more than ask and print."""
+"""`facegan-job`: one module a command, none of which does more than ask and print.
+
+Only the module of the command that was typed is loaded, unless help is asked for: all of them together take
+longer to load than most commands to answer.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import typer
 
 from facegan.errors import FaceganError
-from jobs.cli import (
-    backends,
-    cancel,
-    credentials,
-    data,
-    doctor,
-    experiments,
-    init,
-    logs,
-    output,
-    prune,
-    ps,
-    pull,
-    report,
-    resume,
-    rm,
-    sample,
-    status,
-    stop,
-    submit,
-    sync,
-    ui,
-    verify,
-    wait,
-)
+from jobs.cli import output
 from jobs.errors import Exit, exit_of
 
-app = typer.Typer(
-    name="facegan-job",
-    help="Train face-generating GANs on GPUs that will be taken away, and lose nothing.",
-    rich_markup_mode=None,  # Rich costs a tenth of a second at every start
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
+COMMANDS = (
+    "submit",
+    "resume",
+    "ps",
+    "status",
+    "logs",
+    "stop",
+    "cancel",
+    "wait",
+    "sync",
+    "ui",
+    "verify",
+    "prune",
+    "rm",
+    "pull",
+    "sample",
+    "report",
+    "experiments",
+    "backends",
+    "doctor",
+    "init",
 )
-for command in (
-    submit.submit,
-    resume.resume,
-    ps.ps,
-    status.status,
-    logs.logs,
-    stop.stop,
-    cancel.cancel,
-    wait.wait,
-    sync.sync,
-    ui.ui,
-    verify.verify,
-    prune.prune,
-    rm.rm,
-    pull.pull,
-    sample.sample,
-    report.report,
-    experiments.experiments,
-    backends.backends,
-    doctor.doctor,
-    init.init,
-):
-    app.command()(command)
-app.add_typer(data.app, name="data")
-app.add_typer(credentials.app, name="credentials")
+"""Each a function of its own name, in a module of its own name."""
+
+GROUPS = ("data", "credentials")
+"""Each a module with an `app` of several commands."""
 
 UsageError: Any = typer.BadParameter.__bases__[0]  # Typer's own; it exports no name for it
+
+
+def program(names: Iterable[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="facegan-job",
+        rich_markup_mode=None,  # Rich costs a tenth of a second at every start
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+    )
+
+    @app.callback()
+    def facegan_job() -> None:  # a program of one command would else be that command
+        """Train face-generating GANs on GPUs that will be taken away, and lose nothing."""
+
+    for name in names:
+        module = importlib.import_module(f"jobs.cli.{name}")
+        if name in GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command()(getattr(module, name))
+    return app
 
 
 def main() -> None:
@@ -82,6 +80,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of a command; whatever it raises has been said by then."""
     try:
+        typed = arguments[:1]
+        app = program(typed) if typed and typed[0] in {*COMMANDS, *GROUPS} else program()
         code = app(args=arguments, prog_name="facegan-job", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the last line of the program
         return _said(error)

@@ -15,14 +15,15 @@ from jobs.run import RunView, exit_of_run, shown, view
 def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int:
     """Follow the run to the end of its session, or leave it alone."""
     run = ledger.run
-    if detach and not ledger.refresh().open:
-        now = view(ledger, context.writer.wall_s())
-        _explain(context, ledger, now, None)
-        output.as_json(now.to_json()) if json else output.data(run)
-        return Exit.OK
     if detach:
-        output.as_json(view(ledger, context.writer.wall_s()).to_json()) if json else output.data(run)
-        output.say(f"  follow  facegan-job logs -f {run}\n  stop    facegan-job stop {run}\n  look    facegan-job ps")
+        now = view(ledger, context.writer.wall_s())
+        output.as_json(now.to_json()) if json else output.data(run)
+        if ledger.fold.open:
+            output.say(
+                f"  follow  facegan-job logs -f {run}\n  stop    facegan-job stop {run}\n  look    facegan-job ps"
+            )
+        else:
+            _explain(context, ledger, now, None)
         return Exit.OK
     began = context.clock()
     try:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from facegan.storage import open_store
+from jobs.cli import COMMANDS as COMMANDS_OF_ALL
+from jobs.cli import GROUPS
 from tests.architecture.start import Started, start
 from tests.unit.jobs import world
 
@@ -80,3 +82,9 @@ def test_only_the_storage_that_is_used_is_loaded(started: Started) -> None:
     assert {name for name in started.modules if name.startswith("facegan.storage.")} == {
         "facegan.storage.base", "facegan.storage.file", "facegan.storage.retry",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("started", ["ps"], indirect=True)
+def test_only_the_command_that_was_typed_is_loaded(started: Started) -> None:
+    loaded = {name.removeprefix("jobs.cli.") for name in started.modules if name.startswith("jobs.cli.")}
+    assert loaded & {*COMMANDS_OF_ALL, *GROUPS} == {"ps"}

@@ -232,8 +232,8 @@ def test_the_data_of_the_run_can_be_read(bucket: Bucket, home: Path) -> None:
     store = bucket.as_user()
     store.put_new(f"datasets/faces/{DIGEST}/manifest.json", b"{}")
     store.put_new(f"datasets/faces/{DIGEST[::-1]}/manifest.json", b"{}")
-    body = world.recipe.created_body(RUN, world.experiment())
-    assert ledger_of(store).create({**body, "data": {"name": "faces", "digest": DIGEST}})
+    with_data = override(SHORT, ["data.name=faces", f"data.digest={DIGEST}"])
+    assert ledger_of(store).create(world.recipe.created_body(RUN, with_data))
     as_session = bucket.with_keys(dict(bucket.mint(home).environment))
     assert as_session.get(f"datasets/faces/{DIGEST}/manifest.json") == b"{}"
     assert list(as_session.list(f"datasets/faces/{DIGEST}/")) == [f"datasets/faces/{DIGEST}/manifest.json"]

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from facegan.errors import BadInputError
+from facegan.experiment import override
 from facegan.storage import ExpiredError, RefusedError, open_store
 from jobs import credentials, doctor
 from jobs.context import Context
 from tests.cloud import servers
 from tests.fakes.driving import (
     RUN,
+    SHORT,
     Session,
     append,
     begun,
@@ -126,9 +128,9 @@ def test_the_key_reaches_nothing_else(context: Context, project: Any, permission
 
 
 def test_the_data_of_the_run_can_be_read(context: Context, project: Any) -> None:
-    body = world.recipe.created_body("with-data", world.experiment())
     ledger = context.ledger("with-data")
-    assert ledger.create({**body, "data": {"name": "faces", "digest": DIGEST}})
+    with_data = override(SHORT, ["data.name=faces", f"data.digest={DIGEST}"])
+    assert ledger.create(world.recipe.created_body("with-data", with_data))
     minted = credentials.mint(context, ledger, None)
     email = json.loads(minted.files["GOOGLE_APPLICATION_CREDENTIALS"])["client_email"]
     assert project.may(email, "storage.objects.get", f"gans/datasets/faces/{DIGEST}/manifest.json")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ import pytest
 from facegan.errors import BadInputError, UnreachableError
 from facegan.storage import NotFoundError, RefusedError, open_store
 from facegan.storage.file import INCOMING, FileStore
+from tests.fakes.disks import tiny_disk
 
 ROOT = Path(__file__).parents[2]
 
@@ -217,28 +218,16 @@ def test_a_full_disk_is_told_and_nothing_is_harmed(
     assert len(files(store)) == 1
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 KiB, where this process may mount one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no right to mount a file system here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_really_full_disk_is_told_and_nothing_is_harmed(tiny_disk: Path) -> None:
-    store = FileStore(tiny_disk / "store")
-    store.put("before", b"1")
-    for verb in (store.put, store.put_new):
-        with pytest.raises(UnreachableError, match="is full"):
-            verb("after", b"2" * 500_000)
-    assert list(store.list("")) == ["before"]
-    assert len(files(store)) == 1
-    store.put("after", b"it is not full any more")
+def test_a_really_full_disk_is_told_and_nothing_is_harmed(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "tiny", size_kib=256):
+        store = FileStore(tmp_path / "tiny" / "store")
+        store.put("before", b"1")
+        for verb in (store.put, store.put_new):
+            with pytest.raises(UnreachableError, match="is full"):
+                verb("after", b"2" * 500_000)
+        assert list(store.list("")) == ["before"]
+        assert len(files(store)) == 1
+        store.put("after", b"it is not full any more")
 
 
 def test_no_right_to_write_is_a_refusal(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:

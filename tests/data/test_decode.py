@@ -8,6 +8,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from facegan.data import decode, skipping
 from facegan.data.rendering import Rendering
@@ -150,6 +151,18 @@ def test_damaged_bytes_never_end_in_anything_but_pixels_or_a_reason(kind: str) -
         damaged[at] = random.integers(0, 256, 6)
         with contextlib.suppress(Skip):
             assert render(damaged.tobytes(), 8).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("asks", ["getexif", "load"])
+def test_too_little_memory_is_no_property_of_the_picture(asks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the machine would decide which pictures there are, and which way up."""
+
+    def full(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PngImageFile, asks, full)
+    with pytest.raises(MemoryError):
+        render(encoded(PICTURE), 8)
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 9_000), (16_000, 16_000), (2**31 - 1, 2**31 - 1)])

@@ -190,10 +190,17 @@ def test_an_npz_of_something_else_is_told(tmp_path: Path, name: str) -> None:
         mnist.open_source(path)
 
 
-def test_an_npz_that_promises_more_than_it_has(tmp_path: Path) -> None:
+HEADS = {
+    "more than it has": b"{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776, 28, 28), }",
+    "no end": b"{'descr': (((",
+    "no form": b"\n  {\n }",
+}
+
+
+@pytest.mark.parametrize("says", HEADS)
+def test_an_npz_whose_heads_lie_is_told(tmp_path: Path, says: str) -> None:
     path = tmp_path / "mnist.npz"
-    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776, 28, 28), }"
-    padded = header + b" " * (117 - len(header)) + b"\n"
+    padded = HEADS[says].ljust(117) + b"\n"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("x_train.npy", "y_train.npy"):
             archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(padded)) + padded + b"few")
@@ -211,6 +218,35 @@ def test_a_cut_npz_is_told(shared: Path, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(BadInputError, match="cannot be used"):
         mnist.open_source(path)
+
+
+def test_an_npz_packed_in_another_way_than_numpys_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.zeros(2, np.uint8))
+    assert len(mnist.open_source(path).items) == 2
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        with pytest.raises(BadInputError, match=r'cannot be used: "x_train\.npy" is packed in an unknown way'):
+            mnist.open_source(path)
+
+
+@pytest.mark.parametrize(("at", "value"), [(6, 99), (8, 1), (10, 99), (42, 255)])
+def test_an_npz_with_a_damaged_index_is_told(tmp_path: Path, at: int, value: int) -> None:
+    """Of the first entry: a version to come, encrypted, an unknown packing, another place; alone and in a folder."""
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.zeros(2, np.uint8))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + at] = value
+    path.write_bytes(content)
+    for source in (path, tmp_path):
+        with pytest.raises(BadInputError) as caught:
+            mnist.open_source(source)
+        assert f'"{path}"' in caught.value.message
+        assert caught.value.hint == "fetch it again"
 
 
 def test_what_changes_while_it_is_read_is_skipped(

@@ -129,11 +129,11 @@ ASSEMBLED = {
     "a token is changed": (b"\x80\x02cnumpy\ndtype\n}b.", "sets the inside"),
     "a dictionary is changed": (b"\x80\x02}}b.", "sets the inside"),
     "terminal escapes": (b"\x80\x04\x8c\x02os\x8c\x05\x1b[31m\x93.", r"os\.\\x1b\[31m"),
-    "not a pickle": (b"PK\x03\x04 a zip", "."),
+    "not a pickle": (b"PK\x03\x04 a zip", "instruction 0x50"),
     "empty": (b"", "EOFError"),
     "an empty stack": (b"\x80\x02R.", "IndexError"),
     "no mark": (b"\x80\x02}u.", "IndexError"),
-    "a promise of text": (b"\x80\x02T\xff\xff\xff\x7f.", "."),
+    "a promise of text": (b"\x80\x02T\xff\xff\xff\x7f.", "EOFError"),
 }
 
 

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from facegan.errors import SessionExit
 from facegan.storage.file import FileStore
+from tests.fakes.disks import tiny_disk
 from tests.fakes.driving import Session, assert_untouched, begun
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 1 MiB, where this process may mount one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no right to mount a file system here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 class Filling(FileStore):
@@ -54,11 +37,12 @@ class Filling(FileStore):
             self.other.unlink()
 
 
-def test_training_waits_out_a_full_disk_and_ends_like_an_untouched_run(tiny_disk: Path) -> None:
-    store = Filling(tiny_disk / "store")
-    begun("file", store.root)
-    session = Session(store=store, holder="first", number=1, sleep=store.wait)
-    assert session.run() is SessionExit.FINISHED
-    assert store.refused >= 3
-    assert any("is full" in line for line in session.said)
-    assert_untouched(store)
+def test_training_waits_out_a_full_disk_and_ends_like_an_untouched_run(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "tiny", size_kib=1024):
+        store = Filling(tmp_path / "tiny" / "store")
+        begun("file", store.root)
+        session = Session(store=store, holder="first", number=1, sleep=store.wait)
+        assert session.run() is SessionExit.FINISHED
+        assert store.refused >= 3
+        assert any("is full" in line for line in session.said)
+        assert_untouched(store)

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright import sync_api
 from playwright.sync_api import expect
 
 from facegan.reporting.command import write
 from facegan.reporting.page import render
 from facegan.reporting.subject import subject
 from facegan.storage.memory import MemoryStore
+from tests.browser import blank_page
 from tests.reporting import world as here
 from tests.unit.jobs import world
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        missing = f"there is no {CHROMIUM}: apt-get install chromium"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(60_000)
+    with blank_page(1200, 900) as page:
         yield page
-        browser.close()
 
 
 def test_a_person_sees_the_comparison(store: MemoryStore, tmp_path: Path, page: Any) -> None:

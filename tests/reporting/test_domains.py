@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from facegan.catalog.domains import named
 from facegan.experiment import Data
-from facegan.reporting.domains import named, shown
+from facegan.reporting.domains import shown
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright import sync_api
 from playwright.sync_api import expect
 
 from facegan.storage.memory import MemoryStore
 from facegan.tracking.server import Server
+from tests.browser import PATIENCE_MS, blank_page
 from tests.tracking.world import RUN, Mlflow, Run
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE_MS = 60_000
 MARK = "FACEGAN_TEST_UI"
 
 
@@ -108,15 +105,8 @@ def marked(mark: str) -> list[int]:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        missing = f"there is no {CHROMIUM}: apt-get install chromium"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1400})
-        page.set_default_timeout(PATIENCE_MS)
+    with blank_page(1500, 1400) as page:
         yield page
-        browser.close()
 
 
 def test_a_person_sees_the_run_a_curve_and_a_picture(ui: Ui, page: Any) -> None:

@@ -25,6 +25,7 @@ def test_every_key_is_a_parameter_and_so_is_the_number_of_images() -> None:
         f"{group}.{name}" for group, keys in expected.items() if isinstance(keys, dict) for name in keys
     }
     assert (found["data.only"], found["data.count"], found["data.limit"]) == ("label=3", "500", "none")
+    assert found["data.mirror"] == "false", "as --set takes it"
 
 
 @pytest.mark.parametrize("said", [{}, {"count": None}])

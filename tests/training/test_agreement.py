@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from facegan.catalog import fitting
 from facegan.data import Images, domains
 from facegan.errors import BadInputError
 from facegan.experiment import Experiment
@@ -63,6 +64,28 @@ def test_domains_that_a_metric_cannot_judge(
 ) -> None:
     with pytest.raises(BadInputError, match=message):
         build(make_tiny(name, "training.compile=graph", *settings), few)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("shown", [*domains.LOOKS, "label"])
+def test_submit_refuses_what_a_session_would(
+    metric: str, shown: str, make_tiny: Callable[..., Experiment], few: Images
+) -> None:
+    """`facegan.catalog.fitting` knows neither metrics nor images, and must come to the same verdict."""
+    experiment = make_tiny("cogan-mnist", f"data.domains={shown}", f"evaluation.metric={metric}")
+    verdicts = [
+        refuses(lambda: fitting.require(experiment, tuple(few.columns))),
+        refuses(lambda: METRICS[metric](experiment, few, domains.pair(few, shown))),
+    ]
+    assert verdicts in ([False, False], [True, True])
+
+
+def refuses(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except BadInputError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegan.data import arrays, skipping
-from facegan.data.archive import LARGEST_FILE, Entry, Listing, open_archive
+from facegan.data.archive import GZIP_MAGIC, LARGEST_FILE, Entry, Listing, open_archive
 from facegan.data.arrays import Arrays, Packed
 from facegan.errors import BadInputError
 
@@ -20,7 +20,6 @@ SHAPE = (28, 28, 1)
 NPZ = "mnist.npz"
 # As they were published, packed or not, and as an old program unpacked them.
 IDX = {axes: re.compile(rf"train-{what}[-.]idx{axes}-ubyte(\.gz)?") for axes, what in ((3, "images"), (1, "labels"))}
-GZIP_MAGIC = b"\x1f\x8b"
 UBYTE = b"\0\0\x08"  # of an IDX file; the fourth byte is the number of axes
 
 
@@ -37,7 +36,7 @@ def open_source(path: Path) -> Arrays:
         return arrays.open_npz(path, SHAPE)
     if path.is_file() and any(name.fullmatch(path.name) for name in IDX.values()):
         raise BadInputError(f'"{path}" is one file of two', hint=f"give the folder with both: --source {path.parent}")
-    if arrays.is_npz(path / NPZ):
+    if (path / NPZ).is_file():
         return arrays.open_npz(path / NPZ, SHAPE)
     return _from_idx(open_archive(path))
 

@@ -175,6 +175,18 @@ def test_states_beyond_those_kept_are_pruned_after_the_commit() -> None:
     assert len([key for key in rig.raw.list("runs/") if key.endswith("metrics.jsonl")]) == 4
 
 
+def test_a_storage_that_lets_nothing_be_deleted_costs_room_and_nothing_else() -> None:
+    class Keeping(WatchedStore):
+        def delete(self, key: str) -> None:
+            raise RefusedError(f'no right to delete "{key}"')
+
+    rig = Rig(Checkpoint(keep=2), Keeping)
+    for step in (1, 2, 3):
+        rig.commit(step)
+    assert (rig.steps(), rig.stop.cause) == ([1, 2, 3], None)
+    assert "could not all be deleted: no right to delete" in rig.said[-1]
+
+
 def test_a_prune_that_is_not_answered_is_no_reason_to_commit_again() -> None:
     rig = Rig(Checkpoint(keep=2), lambda raw: SilentStore(raw, lambda it: it.verb == "delete"))
     for step in (1, 2, 3):

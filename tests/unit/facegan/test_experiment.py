@@ -233,7 +233,7 @@ def test_an_experiment_is_frozen() -> None:
 def test_steps_follow_from_images_and_are_never_too_few(images: int, batch: int, steps: int) -> None:
     training = Training(images=images, batch_size=batch)
     assert (training.images, training.steps) == (images, steps)
-    assert images <= training.shown < images + batch
+    assert images <= training.steps * batch < images + batch
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facegan.catalog import CATALOG
-from jobs.cli import app
+from jobs.cli import program
 from tests.unit.jobs.typed import Cli, contents
 
 SUBMIT = ("submit", "dcgan-mnist", "-d", "--name", "mine")
@@ -232,8 +232,15 @@ def test_what_no_command_understands(arguments: tuple[str, ...], quoted: str, cl
     assert hint.endswith("--help")
 
 
+def test_no_number_is_no_time_to_wait(cli: Cli, home: Path) -> None:
+    before = contents(home)
+    said = cli("wait", "a", "--timeout", "nan")
+    assert (said.code, contents(home)) == (2, before)
+    assert '"nan"' in said.err
+
+
 def test_help_is_no_error(cli: Cli) -> None:
-    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    names = [command.callback.__name__ for command in program().registered_commands if command.callback]
     for arguments in ([], *([name] for name in names), ["data"]):
         said = cli(*arguments, "--help")
         assert said.code == 0

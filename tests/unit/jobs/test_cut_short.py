@@ -11,7 +11,7 @@ from facegan import layout
 from facegan.errors import DamagedError
 from facegan.ledger import Fold, Ledger
 from facegan.storage.base import ObjectStore
-from jobs import word
+from jobs import backends, launch, word
 from jobs.context import Context
 from tests.fakes.driving import RUN, Session, TimedToy, Timeline, begun, contents
 from tests.fakes.killing import Killed
@@ -40,7 +40,12 @@ def cut_short() -> ObjectStore:
     return store
 
 
-@pytest.mark.parametrize("say", [word.stop, word.cancel])
+def submit_again(here: Context, ledger: Ledger) -> Fold:
+    where = launch.Place(backend=backends.open_backend("local", here.settings), gpu=None)
+    return launch.submit(here, ledger, where, print)
+
+
+@pytest.mark.parametrize("say", [word.stop, word.cancel, submit_again])
 def test_the_user_s_word_is_not_appended_to_it(say: Word, tmp_path: Path) -> None:
     store = cut_short()
     before = contents(store)
