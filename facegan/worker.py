@@ -17,6 +17,7 @@ from facegan.checkpoints import Point, Sample
 from facegan.committer import Committer, Fresh, Place, Spawn
 from facegan.errors import FaceganError, NotHolderError, SessionExit, UnreachableError
 from facegan.experiment import Experiment, Json
+from facegan.handed import HAND, Origin
 from facegan.ledger import Fold, Ledger, Wish, Writer
 from facegan.output import Output
 from facegan.pulse import Pulse
@@ -33,8 +34,9 @@ class Surroundings:
     """Everything a session touches besides its own memory.
 
     `clock` counts seconds from anywhere and never goes back, `wall_s` is the time of day; `began` is the
-    clock when the machine's time began to run. `spawn` runs a function beside the caller; `repeat` runs one
-    every so many seconds beside the caller, until what it returns is called. `abandon` ends the process at once.
+    clock when the machine's time began to run, and `budget_s` how long it runs, where the machine has such a
+    limit. `spawn` runs a function beside the caller; `repeat` runs one every so many seconds beside the caller,
+    until what it returns is called. `abandon` ends the process at once. `origin` is who started the process.
     """
 
     store: ObjectStore
@@ -54,6 +56,8 @@ class Surroundings:
     stop: StopSignal
     output: Output
     say: Callable[[str], object]
+    origin: Origin = HAND
+    budget_s: float | None = None
 
 
 def run_session(here: Surroundings) -> SessionExit:
@@ -65,6 +69,7 @@ def run_session(here: Surroundings) -> SessionExit:
         claim = lease.Claim(
             number=here.number,
             machine=here.machine,
+            origin=here.origin,
             lease_s=experiment.session.lease_s,
             sleep=here.sleep,
             say=here.say,
@@ -189,10 +194,15 @@ class _Session:
             return given
         if trainer.step >= self.ledger.fold.steps:
             return FINISHED
-        budget_s = self.experiment.session.budget_s
+        budget_s = self._budget_s
         if budget_s is not None and self.here.clock() - self.here.began >= budget_s - self._margin_s():
             self.here.stop.give(interrupted(f"the session's {budget_s:g} s are used"))
         return self.here.stop.cause
+
+    @property
+    def _budget_s(self) -> float | None:
+        """The time there is: the user's limit or the machine's, whichever ends first."""
+        return min((b for b in (self.experiment.session.budget_s, self.here.budget_s) if b is not None), default=None)
 
     def _margin_s(self) -> float:
         """Time to keep for the final checkpoint: learnt from this run's own steps and uploads."""

@@ -28,11 +28,15 @@ class Exit(IntEnum):
 
 
 class JobError(FaceganError):
-    """A command could not do what it was asked; nothing is lost."""
+    """A command could not do what it was asked; nothing is lost. `exit` is what the command ends with."""
+
+    exit = Exit.ERROR
 
 
 def exit_of(error: FaceganError) -> Exit:
     """The exit code of a command that ends with this error."""
     if isinstance(error, NoRunError):
         return Exit.NO_SUCH_RUN
+    if isinstance(error, JobError):
+        return error.exit
     return Exit.USAGE if isinstance(error, BadInputError) else Exit.ERROR

@@ -2,63 +2,87 @@
 
 Both are idempotent by (run, session number), and safe to kill anywhere: the `intent` comes first, and
 two commands race for it; the session is then looked up by its name before it is created; `launched`
-comes last and only saves the next command the look-up.
+comes last and only saves the next command the look-up. A place that refuses ends the number, which was never
+leased; one that does not answer ends nothing, and is asked for the session by its name the next time.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facegan import layout, lease
-from facegan.errors import BadInputError
+from facegan.accounts import Credentials, has_account
+from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Experiment, Json
 from facegan.ledger import Fold, Ledger, State, Wish
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life, life
-from jobs import recipe
+from jobs import credentials, recipe
 from jobs.backends import BACKENDS, open_backend
-from jobs.backends.base import Backend, Order
+from jobs.backends.base import Backend, Capabilities, Fate, Hand, Order
 from jobs.context import Context
 from jobs.errors import JobError
+from jobs.refusals import Quota, Refusal, Uncertain
 
+SHORTEST_GRACE_S = 60.0  # between the wish to stop a session and its end
 BY_HAND = "hand"  # the backend of a session that nobody launched: `python -m facegan run`, typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a session is to run: a backend, and one of its GPUs or none."""
+    """Where a session is to run, on one of the backend's GPUs or none, and what is shipped there."""
 
     backend: Backend
     gpu: str | None
+    bundle: Json = field(default_factory=dict)
 
 
-def place(context: Context, backend: str | None, gpu: str | None) -> Place:
-    """Check that this backend can run a session on this GPU from this store.
+def place(context: Context, backend: str | None, gpu: str | None, host: str | None = None) -> Place:
+    """Check that this backend can run a session on this GPU from this store, and has what it takes.
 
     Raises:
         BadInputError: it cannot; the hint says what can.
     """
     name = backend or context.settings.backend
-    chosen = open_backend(name, context.settings)
+    chosen = open_backend(name, context.settings, host=host)
     able = chosen.capabilities()
     scheme = context.store.url.partition("://")[0]
     if scheme not in able.stores:
         stores = ", ".join(f"{known}://" for known in able.stores)
         raise BadInputError(
-            f'sessions on backend "{name}" cannot reach the store "{context.store.url}"', hint=f"they reach {stores}"
+            f'sessions on backend "{name}" cannot reach the store "{context.store.url}"',
+            hint=able.instead.get(scheme, f"they reach {stores}"),
         )
-    if gpu is None:
-        return Place(backend=chosen, gpu=None)
+    found = None if gpu is None else _gpu(name, able, gpu)
+    return Place(backend=chosen, gpu=found, bundle=chosen.bundle(found))
+
+
+def _gpu(name: str, able: Capabilities, gpu: str) -> str:
     for known in able.gpus:
         if known.lower() == gpu.lower():
-            return Place(backend=chosen, gpu=known)
+            return known
     has = f"it has {', '.join(able.gpus)}" if able.gpus else "it has none; leave --gpu out to train on the CPU"
     raise BadInputError(f'backend "{name}" has no GPU "{gpu}"', hint=has)
 
 
-def order(context: Context, run: str, number: int, gpu: str | None) -> Order:
-    return Order(run=run, run_url=layout.run_url(context.store.url, run), number=number, gpu=gpu)
+def order(context: Context, run: str, session: OpenSession, upload_s: float = 0.0) -> Order:
+    """What is asked of a backend. The grace fits the last checkpoint, by what uploads of this run took."""
+    return Order(
+        run=run,
+        run_url=layout.run_url(context.store.url, run),
+        number=session.number,
+        gpu=session.gpu,
+        bundle=session.bundle or {},
+        grace_s=max(SHORTEST_GRACE_S, 10.0 * upload_s),
+    )
+
+
+def first(where: Place) -> OpenSession:
+    """The first session of a run, as it would be asked for."""
+    backend = where.backend
+    return OpenSession(number=1, backend=backend.name, host=backend.host, gpu=where.gpu, bundle=where.bundle)
 
 
 def create(context: Context, run: str, chosen: Experiment, images: int | None = None) -> Ledger:
@@ -113,37 +137,71 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
 def bury(context: Context, ledger: Ledger) -> Fold:
     """Append `lost` for every session that is gone for certain: its place knows, and says so."""
     fold = ledger.refresh()
-    gone = [session for session in fold.open if _life(context, session) is Life.GONE]
+    fates = [(session, _fate(context, session)) for session in fold.open]
+    gone = [(session, fate) for session, fate in fates if fate.life is Life.GONE]
     if gone:
         lease.require_whole(ledger)  # an entry in the place of one that was cut off would make the loss final
-    for session in gone:
-        fold = _append_lost(ledger, session, "its process is gone")
+    for session, fate in gone:
+        fold = _append_lost(ledger, session, fate.why)
     return fold
+
+
+def last_words(context: Context, ledger: Ledger) -> str:
+    """What the session that ended last printed outside the store."""
+    end = ledger.fold.end
+    if end is None or end.backend not in BACKENDS:
+        return ""
+    ended = OpenSession(number=end.session, backend=end.backend, host=end.host)
+    return _open(context, ended).last_words(order(context, ledger.run, ended))
+
+
+def sweep(context: Context, ledger: Ledger) -> None:
+    """Remove what ended sessions left behind: credentials that were made for them, and what their place still keeps.
+
+    What cannot be removed now is left to the next command that follows the run.
+    """
+    end = ledger.refresh().end
+    credentials.revoke_ended(context, ledger)
+    if end is None or end.backend not in BACKENDS:
+        return
+    keep = [session.number for session in ledger.fold.open]
+    try:
+        _open(context, OpenSession(number=end.session, backend=end.backend, host=end.host)).sweep(
+            layout.run_url(context.store.url, ledger.run), keep
+        )
+    except FaceganError:
+        return
 
 
 def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object], *, by_user: bool) -> Fold:
     with where.backend.launching(ledger.run):
         fold = bury(context, ledger)
         for session in fold.open:
-            if session.backend == where.backend.name and session.by is None:
+            if _is_ours_to_begin(session, where):
                 if not (by_user and fold.stop):
-                    return _launch(context, ledger, where, session.number)
+                    return _launch(context, ledger, where, session, say)
                 _give_up(context, ledger, where, session)
                 continue
-            if _life(context, session) is Life.ALIVE:
+            if _fate(context, session).life is Life.ALIVE:
                 say(f"session {session.number} is alive on {session.backend}")
                 return fold
             say(
                 f"session {session.number} does not answer, which does not mean that it is gone: the new one watches it"
             )
-        return _launch(context, ledger, where, _intend(ledger, where, by_user=by_user))
+        return _launch(context, ledger, where, _intend(ledger, where, by_user=by_user), say)
+
+
+def _is_ours_to_begin(session: OpenSession, where: Place) -> bool:
+    """Whether a command asked for it, of this very place, and nobody has seen it begin."""
+    here = (session.backend, session.host) == (where.backend.name, where.backend.host)
+    return here and session.by is None and session.machine is None
 
 
 def _until_stopped(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
     """When a session is alive and has been asked to stop, wait for its last checkpoint."""
     fold = bury(context, ledger)
     told = False
-    while fold.stopping and any(_life(context, session) is Life.ALIVE for session in fold.open):
+    while fold.stopping and any(_fate(context, session).life is Life.ALIVE for session in fold.open):
         if not told:
             say("a session is on its way to stop; waiting for it")
         told = True
@@ -157,48 +215,89 @@ def _give_up(context: Context, ledger: Ledger, where: Place, session: OpenSessio
 
     One that is on its way is left alone: it sees the stop and reports, or sees the new intent and begins.
     """
-    if where.backend.look_up(order(context, ledger.run, session.number, where.gpu)) is None:
+    if where.backend.look_up(order(context, ledger.run, session)) is None:
         _append_lost(ledger, session, "the run was stopped before it began")
 
 
-def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> int:
+def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> OpenSession:
     """Ask for the next number. Of two commands that do so at once, one sees the other's and joins it."""
-    first = ledger.fold.newest + 1
+    asked = dataclasses.replace(first(where), number=ledger.fold.newest + 1)
 
     def decide(fold: Fold) -> Wish | None:
-        if fold.newest >= first:
+        if fold.newest >= asked.number:
             return None
         if fold.finished or fold.cancel or (fold.stop and not by_user):
             raise JobError(f'run "{ledger.run}" is {fold.state} since', hint=f"facegan-job status {ledger.run}")
-        body: Json = {"session": first, "backend": where.backend.name, "gpu": where.gpu, "resume": by_user}
-        return Wish(kind="intent", body=body)
+        return Wish(kind="intent", body=intent(asked, by_user=by_user))
 
-    ledger.append(decide)
-    return first
+    return ledger.append(decide).session(asked.number) or asked
 
 
-def _launch(context: Context, ledger: Ledger, where: Place, number: int) -> Fold:
-    """Start the session, or find it started, and write down its ref."""
-    ref = where.backend.submit(order(context, ledger.run, number, where.gpu))
+def intent(asked: OpenSession, *, by_user: bool) -> Json:
+    """What the ledger says of a session that is asked for."""
+    where = {"backend": asked.backend, "host": asked.host, "gpu": asked.gpu, "bundle": asked.bundle}
+    return {"session": asked.number, **where, "resume": by_user}
+
+
+def _launch(context: Context, ledger: Ledger, where: Place, session: OpenSession, say: Callable[[str], object]) -> Fold:
+    """Start the session, or find it started, and write down its ref; or that it was refused.
+
+    The crash argument: killed before either entry, the intent stands, and the next command asks the place by name.
+    """
+    asked = order(context, ledger.run, session, ledger.fold.upload_s)
+    try:
+        ref = where.backend.submit(asked, _hand(context, ledger, say))
+    except Uncertain:
+        raise
+    except Refusal as refusal:
+        _append_refused(ledger, session, refusal)
+        raise
 
     def decide(fold: Fold) -> Wish | None:
-        session = fold.session(number)
-        if session is None or session.ref is not None:
+        now = fold.session(session.number)
+        if now is None or now.ref is not None:
             return None
-        return Wish(kind="launched", body={"session": number, "ref": ref})
+        return Wish(kind="launched", body={"session": session.number, "ref": ref})
 
     return ledger.append(decide)
 
 
-def _life(context: Context, session: OpenSession) -> Life:
+def _hand(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Hand:
+    def hand() -> Credentials | None:
+        if not has_account(context.store.url):
+            return None
+        made = credentials.mint(context, ledger, context.settings.role or None)
+        for warning in made.warnings:
+            say(f"warning: {warning}")
+        return made
+
+    return hand
+
+
+def _fate(context: Context, session: OpenSession) -> Fate:
     """Positive evidence, or none. The lease names the process itself; before it, the ref does."""
-    if session.backend not in BACKENDS and session.backend != BY_HAND:
-        return Life.UNKNOWN
     if session.machine and session.backend in {"local", BY_HAND}:
-        return life(session.machine)
-    if session.ref is None or session.backend == BY_HAND:
-        return Life.UNKNOWN
-    return open_backend(session.backend, context.settings).life(session.ref)
+        return Fate(life=life(session.machine), why="its process is gone")
+    if session.ref is None or session.backend not in BACKENDS:
+        return Fate(life=Life.UNKNOWN)
+    return _open(context, session).fate(session.ref)
+
+
+def _open(context: Context, session: OpenSession) -> Backend:
+    return open_backend(session.backend, context.settings, host=session.host)
+
+
+def _append_refused(ledger: Ledger, session: OpenSession, refusal: Refusal) -> Fold:
+    until = refusal.resets_at if isinstance(refusal, Quota) else None
+
+    def decide(fold: Fold) -> Wish | None:
+        now = fold.session(session.number)
+        if now is None or now.by is not None:
+            return None  # it has begun: whoever refused was wrong
+        body: Json = {"session": session.number, "why": refusal.message, "refusal": refusal.kind}
+        return Wish(kind="refused", body={**body, "until": until.isoformat() if until else None})
+
+    return ledger.append(decide)
 
 
 def _append_lost(ledger: Ledger, session: OpenSession, why: str) -> Fold:

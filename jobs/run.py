@@ -16,7 +16,10 @@ from jobs.errors import Exit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """Everything `ps` and `status` say of one run. Times are Unix seconds, by the writers' clocks."""
+    """Everything `ps` and `status` say of one run. Times are Unix seconds, by the writers' clocks.
+
+    `host` is which of the backend's engines, regions or accounts the session is on, `bundle` what runs there.
+    """
 
     run: str
     experiment: str
@@ -27,6 +30,8 @@ class RunView:
     checkpoint: int
     sessions: int
     backend: str
+    host: str = ""
+    bundle: str = ""
     device: str
     rate: float
     losses: Mapping[str, float] = field(default_factory=dict)
@@ -62,6 +67,8 @@ def view(ledger: Ledger, now: float) -> RunView:
         checkpoint=fold.good[-1][1] if fold.good else 0,
         sessions=fold.newest,
         backend=current.backend if current else "",
+        host=(current.host or "") if current else "",
+        bundle=_named(current.bundle or {}) if current else "",
         device=beat.device if beat else "",
         rate=beat.rate if beat else 0.0,
         losses=beat.losses if beat else {},
@@ -133,6 +140,11 @@ def exit_of_run(state: str) -> Exit:
         State.FAILED: Exit.RUN_FAILED,
         State.CANCELLED: Exit.CANCELLED,
     }.get(State(state), Exit.NOT_FINISHED)
+
+
+def _named(bundle: Json) -> str:
+    """An image by its name, and by what pins it."""
+    return f"{bundle['image']} {bundle.get('digest') or bundle['id']}" if "image" in bundle else ""
 
 
 def _heartbeat(store: ObjectStore, fold: Fold) -> wire.Heartbeat | None:

@@ -18,12 +18,22 @@ USER_FILE = "config.toml"  # in FACEGAN_HOME
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`store`: URL of the store. `backend`: where sessions run. `tracking`: URI of the MLflow server."""
+    """`store`: URL of the store. `backend`: where sessions run. `tracking`: URI of the MLflow server.
+
+    `role`: the AWS role that credentials of sessions are made from. Of sessions in containers, `image`: their image,
+    `host`: their engine, `memory`: how much they may take ("4g"), `cpus`: how many cores ("1.5"). An empty text
+    leaves the choice to the program.
+    """
 
     home: Path
     store: str
     backend: str
     tracking: str
+    role: str = ""
+    image: str = ""
+    host: str = ""
+    memory: str = ""
+    cpus: str = ""
 
 
 KEYS = tuple(f.name for f in fields(Settings) if f.name != "home")

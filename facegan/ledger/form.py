@@ -87,15 +87,21 @@ NUMBER = whole(1)
 STEP = whole()
 RANGES = each(pair(STEP))
 OBJECTS = named(of(size=whole(0, LARGEST), sha256=digest), layout.is_object_name)
+PLACE: Mapping[str, Form] = {
+    "host": perhaps(text),
+    "gpu": perhaps(text),
+    "bundle": perhaps(free),
+    "ref": perhaps(free),
+}
 DAMAGE = of(seq=STEP, object=text, how=text, metrics=perhaps(RANGES))
 
 KINDS: Mapping[str, Form] = {
     "created": of(run=text, experiment=of(name=text, training=of(steps=whole(1)))),
     "data": of(),
-    "intent": of(session=NUMBER, backend=text, machine=perhaps(free), resume=perhaps(flag)),
+    "intent": of(session=NUMBER, backend=text, **PLACE, machine=perhaps(free), resume=perhaps(flag)),
     "launched": of(session=NUMBER, ref=perhaps(free)),
-    "refused": of(session=NUMBER, why=text),
-    "lease": of(session=NUMBER, machine=perhaps(free), over=perhaps(NUMBER)),
+    "refused": of(session=NUMBER, why=text, refusal=perhaps(text), until=perhaps(text)),
+    "lease": of(session=NUMBER, machine=perhaps(free), ref=perhaps(free), over=perhaps(NUMBER)),
     "restored": of(checkpoint=perhaps(STEP), step=STEP, damaged=each(DAMAGE), determinism=named(text)),
     "checkpoint": of(session=NUMBER, step=NUMBER, parent=whole(-1), key=text, objects=OBJECTS, took_s=amount),
     "pruned": of(checkpoints=each(STEP)),
@@ -118,9 +124,9 @@ FOLD = of(
     tip=perhaps(pair(whole(-1))),
     gaps=RANGES,
     newest=STEP,
-    open=each(of(number=NUMBER, backend=text, ref=perhaps(free), by=perhaps(text), machine=perhaps(free))),
+    open=each(of(number=NUMBER, backend=text, **PLACE, by=perhaps(text), machine=perhaps(free))),
     lease=perhaps(of(session=NUMBER, by=text, seq=STEP)),
-    end=perhaps(of(session=NUMBER, kind=text, outcome=text, why=text)),
+    end=perhaps(of(session=NUMBER, kind=text, outcome=text, why=text, backend=perhaps(text), host=perhaps(text))),
     stop=flag,
     cancel=flag,
     upload_s=amount,

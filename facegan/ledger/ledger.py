@@ -23,7 +23,7 @@ from facegan import layout
 from facegan.errors import BadInputError, DamagedError, FaceganError, SessionExit
 from facegan.experiment import Experiment, Json, from_json
 from facegan.ledger import fold as folding
-from facegan.ledger import form
+from facegan.ledger import form, law
 from facegan.ledger.entry import GENESIS, LARGEST_ENTRY, SCHEMA, Entry, decode, digest, encode, is_sealed
 from facegan.ledger.fold import Fold
 from facegan.storage.base import NotFoundError, ObjectStore, TooLargeError
@@ -206,7 +206,7 @@ class Ledger:
         return there == data
 
     def _encoded(self, seq: int, kind: str, body: Json, fold: Fold | None) -> bytes:
-        after = folding.apply(fold, seq, self.writer.holder, kind, body)
+        after = law.apply(fold, seq, self.writer.holder, kind, body)
         entry = Entry(
             seq=seq,
             prev=self._digest if fold else GENESIS,

@@ -38,6 +38,19 @@ def set_up(threads: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def require_gpu(asked: str) -> None:
+    """Refuse to train on the CPU what was asked to train on a GPU.
+
+    Raises:
+        BadInputError: TensorFlow sees no GPU here.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        raise BadInputError(
+            f'the session was asked for on the GPU "{asked}", and TensorFlow sees none here',
+            hint="facegan-job resume RUN, without --gpu, trains on the CPU; facegan-job doctor looks at drivers",
+        )
+
+
 def describe(compile_choice: str) -> dict[str, str]:
     """What must be equal for two machines to compute the same bits (a determinism class)."""
     return {

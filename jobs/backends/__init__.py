@@ -9,11 +9,19 @@ from facegan.experiment import unknown
 from jobs.backends.base import Backend
 from jobs.settings import Settings
 
-BACKENDS = MappingProxyType({"local": "jobs.backends.local:LocalBackend"})
+BACKENDS = MappingProxyType(
+    {
+        "local": "jobs.backends.local:LocalBackend",
+        "docker": "jobs.backends.docker:DockerBackend",
+        "kaggle": "jobs.backends.kaggle.backend:KaggleBackend",
+    }
+)
 
 
-def open_backend(name: str, settings: Settings) -> Backend:
-    """The backend of that name.
+def open_backend(name: str, settings: Settings, *, host: str | None = None) -> Backend:
+    """The backend of that name, and where it has several engines, regions or accounts, the one called `host`.
+
+    Nothing is asked of it yet.
 
     Raises:
         BadInputError: there is none; the known ones are listed.
@@ -21,5 +29,5 @@ def open_backend(name: str, settings: Settings) -> Backend:
     if name not in BACKENDS:
         raise unknown("backend", name, BACKENDS)
     module, _, kind = BACKENDS[name].partition(":")
-    backend: Backend = getattr(importlib.import_module(module), kind)(settings)
+    backend: Backend = getattr(importlib.import_module(module), kind)(settings, host)
     return backend

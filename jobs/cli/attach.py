@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facegan.ledger import Ledger, State
 from facegan.length import duration
-from jobs import backends, credentials, heavy, launch
+from jobs import heavy, launch
 from jobs.cli import output
 from jobs.context import Context
 from jobs.errors import Exit
@@ -32,10 +32,10 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
         output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   facegan-job stop {run}")
         return Exit.DETACHED
     took_s = context.clock() - began
-    credentials.revoke_ended(context, ledger)
     if now.step > 0:
         heavy.sync(context, [run])
     _explain(context, ledger, now, took_s)
+    launch.sweep(context, ledger)
     if json:
         output.as_json(now.to_json())
     return exit_of_run(now.state)
@@ -51,12 +51,9 @@ def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float | Non
         )
         return
     output.error(f"run {run} is {now.state}: {now.why}", _next(now))
-    session = ledger.fold.end
-    if session and session.kind == "lost" and now.backend in {"", *backends.BACKENDS}:
-        words = backends.open_backend(context.settings.backend, context.settings).last_words(
-            launch.order(context, run, session.session, None)
-        )
-        output.say(words)
+    end = ledger.fold.end
+    if end and end.kind == "lost":
+        output.say(launch.last_words(context, ledger))
 
 
 def _next(now: RunView) -> str:

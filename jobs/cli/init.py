@@ -16,7 +16,7 @@ def init(store: options.Store = None, backend: options.Backend = None) -> None:
     chosen = settings.load({"store": store, "backend": backend})
     path = Path.cwd() / settings.PROJECT_FILE
     lines = ["# Settings of facegan-job for this folder. Flags and FACEGAN_… variables come before them.\n"]
-    values = {key: getattr(chosen, key) for key in settings.KEYS}
+    values = {key: value for key in settings.KEYS if (value := getattr(chosen, key))}
     values["tracking"] = settings.without_password(chosen.tracking)
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
     try:

@@ -11,6 +11,7 @@ Store = Annotated[
     typer.Option("--store", help="URL of the store: file:///…, s3://… or gs://… (default: FACEGAN_HOME/store)."),
 ]
 Backend = Annotated[str | None, typer.Option("--backend", help="Where the session runs.")]
+Host = Annotated[str | None, typer.Option("--host", help="Which engine of the backend: ssh://me@gpu-box.")]
 Gpu = Annotated[str | None, typer.Option("--gpu", help="Name of a GPU of the backend; case does not matter.")]
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Run = Annotated[str, typer.Argument(help="Id of a run, or the beginning of one.", metavar="RUN")]

@@ -16,6 +16,7 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     run: options.Run,
     gpu: options.Gpu = None,
     backend: options.Backend = None,
+    host: options.Host = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Make the run so many steps long.")] = None,
     store: options.Store = None,
     detach: options.Detach = False,
@@ -24,7 +25,7 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Give an interrupted, stopped or failed run another session, and follow it."""
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
-    where = launch.place(context, backend, gpu)
+    where = launch.place(context, backend, gpu, host)
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
     launch.resume(context, ledger, where, steps, output.say)
     output.say(f"run {ledger.run}")

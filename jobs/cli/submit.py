@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     experiment: Annotated[str, typer.Argument(help="Name of an experiment, or a TOML file of your own.")],
     gpu: options.Gpu = None,
     backend: options.Backend = None,
+    host: options.Host = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the experiment; repeatable."),
@@ -34,11 +34,11 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> int:
     """Start a run of an experiment, and follow it."""
     context = contexts.real(settings.load({"store": store}))
-    where = launch.place(context, backend, gpu)
+    where = launch.place(context, backend, gpu, host)
     runs.make_home(context)
     home, at = context.settings.home, context.store
-    device, cores = where.backend.device(where.gpu), os.cpu_count() or 1
-    chosen = recipe.resolve(experiment, overrides or (), device=device, cores=cores, look=shelf(home, at, output.say))
+    on, look = where.backend.machine(where.gpu), shelf(home, at, output.say)
+    chosen = recipe.resolve(experiment, overrides or (), device=on.device, cores=on.cores, look=look)
     recipe.require_data(chosen.data, home if where.backend.capabilities().data_is_here else None, at)
     run = contexts.new_run_id(chosen.name) if name is None else name
     images = counting.images(chosen.data, home, at)
@@ -56,10 +56,10 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _what_would_be_sent(context: Context, where: Place, run: str, body: dict[str, object]) -> dict[str, object]:
-    order = launch.order(context, run, 1, where.gpu)
+    asked = launch.first(where)
     return {
         "store": context.store.url,
         "created": body,
-        "intent": {"session": 1, "backend": where.backend.name, "gpu": where.gpu},
-        "session": where.backend.command(order),
+        "intent": launch.intent(asked, by_user=False),
+        "session": where.backend.command(launch.order(context, run, asked)),
     }

@@ -106,6 +106,7 @@ class Session:
     repeat: Callable[[Callable[[], None], float], Callable[[], None]] = never
     sleep: Callable[[float], object] | None = None
     stop: StopSignal = field(default_factory=StopSignal)
+    budget_s: float | None = None
     abandoned: list[SessionExit] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -133,6 +134,7 @@ class Session:
                 repeat=self.repeat,
                 abandon=self.abandoned.append,
                 began=0.0,
+                budget_s=self.budget_s,
                 stop=self.stop,
                 output=output,
                 say=say,

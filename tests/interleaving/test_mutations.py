@@ -17,9 +17,9 @@ from facegan import session as wire
 from facegan.checkpoints import Restored
 from facegan.errors import NotHolderError
 from facegan.lease import Claim
-from facegan.ledger import Fold, Ledger, Wish
-from facegan.ledger import fold as folding
-from facegan.ledger.fold import Fact, OpenSession
+from facegan.ledger import Fold, Ledger, Wish, law
+from facegan.ledger.fold import OpenSession
+from facegan.ledger.law import Fact
 from facegan.ledger.ledger import Decide
 from facegan.storage.base import NotFoundError, ObjectStore
 from tests.interleaving.explorer import Explored, Scenario
@@ -38,7 +38,7 @@ LOST_WAKES = with_user("declared lost, broken", slim_session(1), resume, steps=1
 
 
 def _lease_rule(change: Callable[[Fold, Fact], tuple[Fold, Fact]]) -> Callable[[Fold, Fact], Fold]:
-    rule = folding._RULES["lease"]
+    rule = law._RULES["lease"]
     return lambda fold, fact: rule(*change(fold, fact))
 
 
@@ -53,7 +53,7 @@ def nobody_is_in_the_way(patch: Patch) -> None:
     def always_over(fold: Fold, fact: Fact) -> tuple[Fold, Fact]:
         return fold, dataclasses.replace(fact, body={**fact.body, **_over(fold)})
 
-    patch.setitem(folding._RULES, "lease", _lease_rule(always_over))
+    patch.setitem(law._RULES, "lease", _lease_rule(always_over))
     patch.setattr(lease, "_lease", _leasing(asks_whose=False))
 
 
@@ -131,21 +131,21 @@ def a_number_is_leased_again(patch: Patch) -> None:
         free = tuple(dataclasses.replace(s, by=None) if s.number == fact.body["session"] else s for s in fold.open)
         return dataclasses.replace(fold, open=free), fact
 
-    patch.setitem(folding._RULES, "lease", _lease_rule(forget))
+    patch.setitem(law._RULES, "lease", _lease_rule(forget))
     patch.setattr(lease, "_is_free", lambda fold, number: fold.session(number) is not None)
     patch.setattr(lease, "_report", lambda *_: None)  # it would report for the number, which has an owner
 
 
 def lost_ends_nothing(patch: Patch) -> None:
-    patch.setitem(folding._RULES, "lost", lambda fold, _fact: fold)
+    patch.setitem(law._RULES, "lost", lambda fold, _fact: fold)
 
 
 def stop_is_forgotten(patch: Patch) -> None:
-    patch.setitem(folding._RULES, "stop", lambda fold, _fact: fold)
+    patch.setitem(law._RULES, "stop", lambda fold, _fact: fold)
 
 
 def cancel_is_forgotten(patch: Patch) -> None:
-    patch.setitem(folding._RULES, "cancel", lambda fold, _fact: fold)
+    patch.setitem(law._RULES, "cancel", lambda fold, _fact: fold)
 
 
 def appending_is_no_sign_of_life(patch: Patch) -> None:

@@ -130,6 +130,16 @@ def test_when_the_budget_is_used_the_state_is_committed_in_time() -> None:
     assert_goes_on_in_pieces(store)
 
 
+@pytest.mark.parametrize(("users", "machines"), [("null", 10.0), ("10", 500.0), ("500", 10.0)])
+def test_the_limit_that_ends_first_counts(users: str, machines: float) -> None:
+    store = short_with(*([] if users == "null" else [f"session.budget_s={users}"]))
+    session = eventful(store, nothing)
+    session.budget_s = machines
+    assert session.run() is SessionExit.INTERRUPTED
+    assert (report(store)["step"], report(store)["why"]) == (7, "the session's 10 s are used")
+    assert_goes_on_in_pieces(store)
+
+
 def assert_goes_on_in_pieces(store: ObjectStore) -> None:
     for number in range(5):
         code = eventful(store, nothing, number=None).run()

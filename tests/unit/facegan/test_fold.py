@@ -12,8 +12,9 @@ import pytest
 from facegan import catalog
 from facegan.experiment import override, to_json
 from facegan.ledger import Fold, IllegalEntryError, State
-from facegan.ledger.fold import apply, from_json
+from facegan.ledger.fold import from_json
 from facegan.ledger.fold import to_json as fold_to_json
+from facegan.ledger.law import apply
 
 Step = tuple[str, str, Mapping[str, Any]]  # by whom, kind, body
 EXPERIMENT = to_json(override(catalog.find("dcgan-mnist").experiment, ["training.steps=20"]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facegan.ledger.fold import Fold, _without
+from facegan.ledger.fold import Fold
+from facegan.ledger.law import _without
 
 LAST = 30
 RANGES = st.tuples(st.integers(1, LAST), st.integers(1, LAST)).map(lambda pair: (min(pair), max(pair)))

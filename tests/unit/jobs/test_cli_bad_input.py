@@ -8,6 +8,7 @@ import pytest
 
 from facegan.catalog import CATALOG
 from jobs.cli import program
+from jobs.settings import KEYS
 from tests.unit.jobs.typed import Cli, contents
 
 SUBMIT = ("submit", "dcgan-mnist", "-d", "--name", "mine")
@@ -208,7 +209,7 @@ def test_a_settings_file_that_does_not_fit(cli: Cli, home: Path, folder: Path) -
     (folder / "facegan.toml").write_text("colour = 'blue'\n")
     error, hint = reject(cli, home, "ps")
     assert '"colour"' in error
-    assert "known: backend, store, tracking" in hint
+    assert f"known: {', '.join(sorted(KEYS))}" in hint
 
 
 @pytest.mark.parametrize(

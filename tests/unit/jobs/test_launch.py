@@ -11,6 +11,7 @@ from facegan import layout
 from facegan import session as wire
 from facegan.errors import BadInputError, DamagedError, SessionExit
 from facegan.ledger import NoRunError, State
+from facegan.ledger.fold import OpenSession
 from facegan.storage.memory import MemoryStore
 from jobs import launch, word
 from jobs.context import Context
@@ -25,9 +26,9 @@ def test_submit_writes_down_the_intent_before_it_asks_the_backend(context: Conte
     seen: list[str] = []
 
     class Curious(FakeBackend):
-        def submit(self, order: launch.Order) -> dict[str, object]:
+        def submit(self, order: launch.Order, hand: launch.Hand) -> dict[str, object]:
             seen.extend(world.kinds(store))
-            return super().submit(order)
+            return super().submit(order, hand)
 
     fold = world.submit(context, Curious())
     assert seen == ["created", "intent"]
@@ -38,15 +39,24 @@ def test_submit_writes_down_the_intent_before_it_asks_the_backend(context: Conte
 
 def test_the_order_names_the_run_where_the_session_finds_it(context: Context) -> None:
     context.store.url = "memory://here"
-    order = launch.order(context, RUN, 3, "T4")
-    assert order == launch.Order(run=RUN, run_url=f"memory://here/runs/{RUN}", number=3, gpu="T4")
+    session = OpenSession(number=3, backend="local", gpu="T4", bundle={"id": "sha256:1"})
+    order = launch.order(context, RUN, session, upload_s=9.0)
+    assert order == launch.Order(
+        run=RUN,
+        run_url=f"memory://here/runs/{RUN}",
+        number=3,
+        gpu="T4",
+        bundle={"id": "sha256:1"},
+        grace_s=90.0,
+    )
+    assert launch.order(context, RUN, session).grace_s == launch.SHORTEST_GRACE_S
 
 
 def test_submit_twice_makes_one_session(context: Context, store: MemoryStore) -> None:
     backend = FakeBackend()
     world.submit(context, backend)
     world.submit(dataclasses.replace(context, writer=world.writer()), backend)
-    assert list(backend.machine.sessions) == [(RUN, 1)]
+    assert list(backend.place.sessions) == [(RUN, 1)]
     assert world.kinds(store) == SUBMITTED
 
 
@@ -63,21 +73,21 @@ def test_submit_of_a_run_that_has_an_answer_starts_nothing(context: Context, sto
     backend = FakeBackend()
     world.finished(store)
     assert world.submit(context, backend).state is State.FINISHED
-    assert not backend.machine.sessions
+    assert not backend.place.sessions
 
 
 def test_submit_does_not_end_a_stop(context: Context, store: MemoryStore) -> None:
     backend = FakeBackend()
     word.stop(context, world.interrupted(store))
     assert world.submit(context, backend).state is State.STOPPED
-    assert not backend.machine.sessions
+    assert not backend.place.sessions
 
 
 def test_submit_of_an_interrupted_run_goes_on(context: Context, store: MemoryStore) -> None:
     backend = FakeBackend()
     world.interrupted(store)
     world.submit(context, backend)
-    assert list(backend.machine.sessions) == [(RUN, 2)]
+    assert list(backend.place.sessions) == [(RUN, 2)]
 
 
 def test_submit_of_a_running_run_joins_it(context: Context, store: MemoryStore) -> None:
@@ -144,7 +154,7 @@ def test_resume_of_a_session_that_was_never_launched_launches_it(context: Contex
     world.create(store)
     world.ask(store)
     world.resume(context, backend)
-    assert list(backend.machine.sessions) == [(RUN, 1)]
+    assert list(backend.place.sessions) == [(RUN, 1)]
     assert world.kinds(store) == SUBMITTED
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from facegan.ledger.fold import OpenSession
 from facegan.process import Life
 from jobs import context as contexts
 from jobs import launch, settings
@@ -27,12 +28,17 @@ def backend(home: Path) -> LocalBackend:
 def order(home: Path) -> Order:
     """A session of a run that is not there: its process ends by itself, soon and without TensorFlow."""
     assert home.exists()
-    return launch.order(contexts.real(settings.load()), "no-such-run", 1, None)
+    return launch.order(contexts.real(settings.load()), "no-such-run", OpenSession(number=1, backend="local"))
+
+
+def nothing() -> None:
+    """A session of this machine has this machine's credentials."""
+    raise AssertionError
 
 
 def wait_until_gone(backend: LocalBackend, ref: dict[str, object]) -> None:
     deadline = time.monotonic() + 60
-    while backend.life(ref) is Life.ALIVE:
+    while backend.fate(ref).life is Life.ALIVE:
         assert time.monotonic() < deadline
         time.sleep(0.05)
         _reap()
@@ -48,17 +54,17 @@ def _reap() -> None:
 
 def test_a_repeated_submit_makes_one_process(backend: LocalBackend, order: Order) -> None:
     assert backend.look_up(order) is None
-    ref = backend.submit(order)
-    assert backend.life(ref) is Life.ALIVE
-    assert backend.submit(order) == backend.look_up(order) == ref
+    ref = backend.submit(order, nothing)
+    assert backend.fate(ref).life is Life.ALIVE
+    assert backend.submit(order, nothing) == backend.look_up(order) == ref
     os.kill(int(ref["pid"]), signal.SIGKILL)
     wait_until_gone(backend, ref)
-    assert backend.life(ref) is Life.GONE
+    assert backend.fate(ref).life is Life.GONE
     assert backend.look_up(order) is None
 
 
 def test_a_session_outlives_the_terminal(backend: LocalBackend, order: Order) -> None:
-    ref = backend.submit(order)
+    ref = backend.submit(order, nothing)
     assert os.getsid(int(ref["pid"])) != os.getsid(0), "it would die with this terminal"
     wait_until_gone(backend, ref)
     assert 'there is no run "no-such-run"' in backend.last_words(order)
@@ -114,8 +120,8 @@ def test_a_gpu_the_machine_has_is_found_whatever_its_case(
     context = contexts.real(settings.load())
     assert home.exists()
     where = launch.place(context, "local", "t4")
-    assert (where.gpu, where.backend.device(where.gpu)) == ("T4", "gpu")
-    order = launch.order(context, "a-run", 1, where.gpu)
+    assert (where.gpu, where.backend.machine(where.gpu).device) == ("T4", "gpu")
+    order = launch.order(context, "a-run", launch.first(where))
     assert where.backend.command(order)["environment"]["CUDA_VISIBLE_DEVICES"] == "1"
 
 
@@ -127,4 +133,4 @@ def test_a_driver_that_does_not_answer_is_no_gpu(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert list(backend.capabilities().gpus) == []
-    assert backend.device(None) == "cpu"
+    assert backend.machine(None).device == "cpu"

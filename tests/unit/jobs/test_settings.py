@@ -8,7 +8,7 @@ import pytest
 
 from facegan.errors import BadInputError
 from jobs import settings
-from jobs.settings import PROJECT_FILE, USER_FILE
+from jobs.settings import KEYS, PROJECT_FILE, USER_FILE
 
 
 def load(home: Path, folder: Path, *, flag: str | None = None, variable: str | None = None) -> settings.Settings:
@@ -55,7 +55,7 @@ def test_an_unknown_key_is_quoted_and_the_known_ones_are_listed(name: str, tmp_p
         load(home, tmp_path)
     assert '"stroe"' in raised.value.message
     assert name in raised.value.message
-    assert raised.value.hint == 'did you mean "store"? known: backend, store, tracking'
+    assert raised.value.hint == f'did you mean "store"? known: {", ".join(sorted(KEYS))}'
 
 
 @pytest.mark.parametrize("text", ["store = ", "= x", "\0", 'store = "a"\nstore = "b"'])

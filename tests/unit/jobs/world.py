@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,8 @@ from facegan.trainer import Trainer
 from facegan.verify import verify
 from facegan.worker import Surroundings, run_session
 from jobs import launch, recipe
-from jobs.backends.base import Backend, Capabilities, Order
+from jobs.backends import base
+from jobs.backends.base import Backend, Capabilities, Hand, Order
 from jobs.context import Context
 from jobs.settings import Settings
 from tests.fakes.killing import Killed, WatchedStore
@@ -113,42 +114,52 @@ class FakeBackend(Backend):
     """A backend whose sessions are names on a list. They are said to be processes of this machine."""
 
     name = "local"
+    host = None
 
     def __init__(self, machine: Machine | None = None, gpus: Sequence[str] = ()) -> None:
-        self.machine = machine or Machine()
+        self.place = machine or Machine()
+        self.swept: list[tuple[str, tuple[int, ...]]] = []
         self.gpus = gpus
 
     def capabilities(self) -> Capabilities:
         return Capabilities(summary="a fake", gpus=self.gpus, stores=("memory", "file"), data_is_here=True)
 
-    def device(self, gpu: str | None) -> str:
-        return "gpu" if gpu else "cpu"
+    def machine(self, gpu: str | None) -> base.Machine:
+        return base.Machine(device="gpu" if gpu else "cpu", cores=2)
 
     @contextlib.contextmanager
     def launching(self, run: str) -> Iterator[None]:
         del run
-        assert not self.machine.locked, "two commands are launching at once"
-        self.machine.locked = True
+        assert not self.place.locked, "two commands are launching at once"
+        self.place.locked = True
         try:
             yield
         finally:
-            self.machine.locked = False  # as the operating system does, however the command ended
+            self.place.locked = False  # as the operating system does, however the command ended
 
     def command(self, order: Order) -> Json:
         return {"arguments": [order.run_url, str(order.number)]}
 
-    def submit(self, order: Order) -> Json:
+    def submit(self, order: Order, hand: Hand) -> Json:
         known = self.look_up(order)
         if known is None:
-            known = self.machine.sessions[order.run, order.number] = alive()
+            hand()
+            known = self.place.sessions[order.run, order.number] = alive()
         return known
 
     def look_up(self, order: Order) -> Json | None:
-        known = self.machine.sessions.get((order.run, order.number))
+        known = self.place.sessions.get((order.run, order.number))
         return known if known and process.life(known) is Life.ALIVE else None
 
-    def life(self, ref: Json) -> Life:
-        return process.life(ref)
+    def fate(self, ref: Json) -> base.Fate:
+        return base.Fate(life=process.life(ref), why="its process is gone")
+
+    def bundle(self, gpu: str | None) -> Json:
+        del gpu
+        return {}
+
+    def sweep(self, run_url: str, keep: Collection[int]) -> None:
+        self.swept.append((run_url, tuple(keep)))
 
     def last_words(self, order: Order) -> str:
         return f"last words of session {order.number}"
@@ -200,8 +211,8 @@ class FatedBackend(FakeBackend):
         with super().launching(run):
             yield
 
-    def submit(self, order: Order) -> Json:
-        return self._fate.meet("submit", lambda: super(FatedBackend, self).submit(order))
+    def submit(self, order: Order, hand: Hand) -> Json:
+        return self._fate.meet("submit", lambda: super(FatedBackend, self).submit(order, hand))
 
     def look_up(self, order: Order) -> Json | None:
         return self._fate.meet("look_up", lambda: super(FatedBackend, self).look_up(order))

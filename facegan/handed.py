@@ -1,0 +1,108 @@
+"""What a session that was started elsewhere is handed: one file, secret, and its owner's alone.
+
+Whoever starts a session on somebody else's machine puts this file where only the session can read it: into a
+container's own volume, a private data set. Nothing of it is in an argument, a variable of the container, or a label.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facegan.errors import BadInputError
+from facegan.experiment import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who started a process: a backend, which of its engines, regions or accounts, and its ref there.
+
+    A session that has to ask for a number of its own says it in its `intent`: else nobody could find out whether
+    it lives.
+    """
+
+    backend: str = "hand"
+    host: str | None = None
+    ref: Json | None = None
+
+
+HAND = Origin()
+"""A person who typed `python -m facegan run`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """`files` by the variable that must name their place; `grace_s` is how long the session may take to stop.
+
+    `gpu` is the name of the GPU that was asked for, `None` for none; `budget_s` how long the place lets the process
+    run, counted from its start, where it has such a limit.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    origin: Origin = HAND
+    grace_s: float | None = None
+    gpu: str | None = None
+    budget_s: float | None = None
+
+
+def to_bytes(handed: Handed) -> bytes:
+    origin = handed.origin
+    return json.dumps(
+        {
+            "environment": dict(handed.environment),
+            "files": {name: base64.b64encode(data).decode() for name, data in handed.files.items()},
+            "backend": origin.backend,
+            "host": origin.host,
+            "ref": origin.ref,
+            "grace_s": handed.grace_s,
+            "gpu": handed.gpu,
+            "budget_s": handed.budget_s,
+        }
+    ).encode()
+
+
+def read(path: Path) -> Handed:
+    """The inverse of `to_bytes`.
+
+    Raises:
+        BadInputError: the file is not there, or not whole. What is in it is not said.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        return Handed(
+            environment={str(name): str(value) for name, value in found["environment"].items()},
+            files={str(name): base64.b64decode(data, validate=True) for name, data in found["files"].items()},
+            origin=Origin(backend=str(found["backend"]), host=found["host"], ref=found["ref"]),
+            grace_s=found["grace_s"],
+            gpu=found["gpu"],
+            budget_s=found.get("budget_s"),
+        )
+    except OSError as error:
+        raise BadInputError(
+            f'what the session was handed, "{path}", cannot be read: {error.strerror}', hint="facegan-job resume RUN"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadInputError(
+            f'what the session was handed, "{path}", is not whole', hint="facegan-job resume RUN"
+        ) from None
+
+
+def apply(handed: Handed, environment: MutableMapping[str, str], folder: Path) -> None:
+    """Put it where SDKs look for it: into the environment, and into files of this folder that only we can read.
+
+    Each file is whole or absent, and may be there from an earlier start of the same container.
+    """
+    environment.update(handed.environment)
+    for name, data in handed.files.items():
+        path = folder / f"handed-{name.lower()}"
+        partial = path.with_suffix(f".{os.getpid()}")
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        partial.replace(path)
+        environment[name] = str(path)

@@ -1,0 +1,341 @@
+"""A small client of Kaggle's API: what a backend needs of it, with time-outs, and no more.
+
+On the standard library. Kaggle's own `kaggle` signs in and may exit when it is imported; its `kagglesdk` brings
+protobuf and requests, 0.4 s of import, and waits for ever where nothing answers. Proxies are those of the
+environment (`https_proxy`, `no_proxy`), redirects are refused, and a token goes to Kaggle's own host alone.
+
+The forms are those of kagglesdk 0.1.38: `POST {endpoint}/v1/{service}/{Method}`, camelCase, defaults left out.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TypeVar
+
+from facegan.errors import BadInputError
+from facegan.experiment import Json
+from jobs.backends.kaggle.refusals import UNKNOWN_TO_IT, AnswerError
+from jobs.refusals import Auth, Uncertain
+
+ENDPOINTS: Mapping[str, str] = {
+    "PROD": "https://api.kaggle.com",
+    "LOCALHOST": "http://localhost/api",
+    "TEST": "http://localhost:7777/api",
+}
+KERNELS = "kernels.KernelsApiService"
+DATASETS = "datasets.DatasetApiService"
+TIMEOUT_S = 30.0
+SAYS_NOTHING = (408, 425, 429)  # and everything from 500 on: the request may or may not have done its work
+ERROR, BROKEN = 400, 500
+ASK_AGAIN_S = (1.0, 4.0)
+LARGEST_ANSWER = 64 * 2**20
+LATER = "type the same again later"
+SIGN_IN = "make a token on kaggle.com (settings, API), and put it into KAGGLE_API_TOKEN or ~/.kaggle/access_token"
+
+Answer = TypeVar("Answer")
+
+
+def endpoint(environment: Mapping[str, str]) -> str:
+    """Where Kaggle is; its clients' own `KAGGLE_API_ENVIRONMENT` chooses another, as tests do.
+
+    Raises:
+        BadInputError: no such place.
+    """
+    name = environment.get("KAGGLE_API_ENVIRONMENT") or "PROD"
+    if name not in ENDPOINTS:
+        raise BadInputError(f'KAGGLE_API_ENVIRONMENT is "{name}"', hint=f"one of {', '.join(ENDPOINTS)}")
+    return ENDPOINTS[name]
+
+
+class State(Enum):
+    """What Kaggle calls the state of a kernel's newest session."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    CANCEL_REQUESTED = "CANCEL_REQUESTED"
+    COMPLETE = "COMPLETE"
+    ERROR = "ERROR"
+    CANCEL_ACKNOWLEDGED = "CANCEL_ACKNOWLEDGED"
+    UNKNOWN = "UNKNOWN"  # NEW_SCRIPT, and whatever will be invented
+
+
+ALIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCEL_REQUESTED})
+ENDED = frozenset({State.COMPLETE, State.ERROR, State.CANCEL_ACKNOWLEDGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A kernel's state, and Kaggle's reason where it failed."""
+
+    state: State
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Time with GPUs this week, in seconds. `refresh` is when it begins anew, in UTC."""
+
+    used_s: float
+    reserved_s: float
+    allowed_s: float
+    refresh: datetime | None
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.allowed_s - self.used_s - self.reserved_s)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the request to a host that was not asked for."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+class Api:
+    """Kaggle, as one account sees it.
+
+    Raises, in every verb:
+        AnswerError: it answers, and the answer is no.
+        Uncertain: it does not answer, or not in a way that says anything.
+    """
+
+    def __init__(self, endpoint: str, authorization: str | None, sleep: Callable[[float], object]) -> None:
+        self._endpoint = endpoint
+        self._authorization = authorization
+        self._sleep = sleep
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def introspect(self, token: str) -> str | None:
+        """Whose token this is; `None` when it is nobody's, or no longer."""
+        try:
+            answer = self._ask("security.OAuthService/IntrospectToken", {"token": token})
+        except AnswerError as error:
+            if error.status == ERROR or error.status in UNKNOWN_TO_IT:
+                return None
+            raise
+        return answer.get("username") if answer.get("active") else None
+
+    def refresh(self, token: str) -> str:
+        """An access token for an hour or so, from the one that `kaggle auth login` left behind."""
+        asked = {"refreshToken": token, "apiVersion": "API_VERSION_V1"}
+        return str(self._ask("users.AccountService/GenerateAccessToken", asked).get("token", ""))
+
+    def quota(self) -> Quota:
+        """Also the proof of who we are: it is asked of nothing else.
+
+        Raises:
+            Auth: Kaggle does not know us.
+        """
+        try:
+            answer = self._ask(f"{KERNELS}/GetAcceleratorQuotaStatistics", {})
+        except AnswerError as error:
+            if error.status not in UNKNOWN_TO_IT:
+                raise
+            raise Auth("Kaggle does not take the credentials that are set up here", hint=SIGN_IN) from error
+        gpu = answer.get("gpuQuota") or {}
+        return Quota(
+            used_s=_seconds(gpu.get("timeUsed")),
+            reserved_s=_seconds(gpu.get("timeReserved")),
+            allowed_s=_seconds(gpu.get("totalTimeAllowed")),
+            refresh=_time(answer.get("quotaRefreshTime")),
+        )
+
+    def save_kernel(self, request: Json) -> Json:
+        """Push a kernel, which starts a session of it, every time anew. Sent once, whatever happens."""
+        return self._tell(f"{KERNELS}/SaveKernel", request)
+
+    def status(self, owner: str, slug: str) -> Status | None:
+        """The state of a kernel; `None` when Kaggle knows us, and knows no such kernel of ours.
+
+        It gives the same answer for what is not there and for what we may not see. So it is asked who we are.
+
+        Raises:
+            Auth: it does not know us.
+        """
+        try:
+            answer = self._ask(f"{KERNELS}/GetKernelSessionStatus", {"userName": owner, "kernelSlug": slug})
+        except AnswerError as error:
+            if error.status not in UNKNOWN_TO_IT:
+                raise
+            self.quota()
+            return None
+        return Status(state=state(answer.get("status")), failure=str(answer.get("failureMessage") or ""))
+
+    def log(self, owner: str, slug: str) -> str:
+        """What an ended session printed: a JSON list of events, in a text. Empty while it runs."""
+        asked = {"userName": owner, "kernelSlug": slug, "pageSize": 1}
+        return str(self._ask(f"{KERNELS}/ListKernelSessionOutput", asked).get("log") or "")
+
+    def stream(self, owner: str, slug: str, timeout_s: float) -> Iterator[bytes]:
+        """The lines of the live log, from its first line on; ends when nothing came for so long."""
+        address = f"{self._endpoint}/v1/kernels/logs/stream/{owner}/{slug}"
+        with self._open(self._request(address), timeout_s) as lines:
+            while line := _or_silence(lambda: lines.readline(LARGEST_ANSWER)):
+                yield line
+
+    def delete_kernel(self, owner: str, slug: str) -> None:
+        """End its session, and destroy the kernel with all that it printed and left."""
+        answer = self._tell(f"{KERNELS}/DeleteKernel", {"userName": owner, "kernelSlug": slug})
+        _require(answer, "errorMessage")
+
+    def cancel_session(self, session_id: int) -> None:
+        _require(self._tell(f"{KERNELS}/CancelKernelSession", {"kernelSessionId": session_id}), "errorMessage")
+
+    def upload(self, name: str, data: bytes) -> str:
+        """Put a file where a data set can be made of it; returns the token that names it."""
+        asked = {"type": "DATASET", "name": name, "contentLength": len(data)}
+        begun = self._ask("blobs.BlobApiService/StartBlobUpload", asked)
+        request = urllib.request.Request(str(begun["createUrl"]), data=data, method="PUT")  # noqa: S310 - Kaggle's
+        with self._open(request, TIMEOUT_S):
+            return str(begun["token"])
+
+    def create_dataset(self, owner: str, slug: str, tokens: Sequence[str]) -> None:
+        """Make a private data set of uploaded files. A name that is taken is an AnswerError that says so."""
+        asked = {
+            "ownerSlug": owner,
+            "slug": slug,
+            "title": slug,
+            "licenseName": "other",
+            "isPrivate": True,
+            "files": [{"token": token} for token in tokens],
+        }
+        _require(self._tell(f"{DATASETS}/CreateDataset", asked), "error")
+
+    def dataset_status(self, owner: str, slug: str) -> str:
+        """`READY`, `FAILED`, `DELETED`, or what is on its way; its owner is refused it at first."""
+        answer = self._ask(f"{DATASETS}/GetDatasetStatus", {"ownerSlug": owner, "datasetSlug": slug})
+        return _name(answer.get("status") or "NOT_YET_PERSISTED")
+
+    def delete_dataset(self, owner: str, slug: str) -> None:
+        """May be repeated: one that is not there is no error."""
+        try:
+            answer = self._tell(f"{DATASETS}/DeleteDataset", {"ownerSlug": owner, "datasetSlug": slug})
+        except AnswerError as error:
+            if error.status not in UNKNOWN_TO_IT:
+                raise
+            self.quota()
+            return
+        _require(answer, "error")
+
+    def datasets(self, search: str) -> Sequence[str]:
+        """The names, without their owner, of our own data sets that Kaggle's search finds."""
+        found, token = [], ""
+        while True:
+            asked = {"group": "DATASET_SELECTION_GROUP_MY", "search": search, "pageSize": 100, "pageToken": token}
+            page = self._ask(f"{DATASETS}/ListDatasets", {key: value for key, value in asked.items() if value})
+            found += [str(each.get("ref", "")).rpartition("/")[2] for each in page.get("datasets") or []]
+            if page.get("nextPageToken") in {None, "", token}:
+                return found
+            token = str(page["nextPageToken"])
+
+    def _ask(self, method: str, body: Json) -> Json:
+        """Send what may be sent again, and send it again where nothing is answered."""
+        for pause in ASK_AGAIN_S:
+            try:
+                return self._tell(method, body)
+            except Uncertain:
+                self._sleep(pause)
+        return self._tell(method, body)
+
+    def _tell(self, method: str, body: Json) -> Json:
+        request = self._request(f"{self._endpoint}/v1/{method}", json.dumps(body).encode())
+        with self._open(request, TIMEOUT_S) as answer:
+            data = _or_silence(lambda: answer.read(LARGEST_ANSWER))
+        return _body(data)
+
+    def _request(self, address: str, data: bytes | None = None) -> urllib.request.Request:
+        request = urllib.request.Request(address, data=data)  # noqa: S310 - the endpoint's
+        request.add_header("Content-Type", "application/json")
+        request.add_header("User-Agent", "facegan-job")
+        if self._authorization:
+            request.add_unredirected_header("Authorization", self._authorization)
+        return request
+
+    def _open(self, request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse:
+        try:
+            answer: http.client.HTTPResponse = _or_silence(lambda: self._opener.open(request, timeout=timeout_s))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _error(error.code, _text(error)) from error
+        return answer
+
+
+def state(name: object) -> State:
+    """The state that Kaggle names so: `RUNNING`, `running`, `KernelWorkerStatus.RUNNING`. None is its default."""
+    return State.__members__.get(_name(name or "QUEUED"), State.UNKNOWN)
+
+
+def _name(value: object) -> str:
+    return str(value).rpartition(".")[2].upper()
+
+
+def _or_silence(ask: Callable[[], Answer]) -> Answer:
+    """What this gives; no answer is one kind of error, whatever broke."""
+    try:
+        return ask()
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise Uncertain(f"Kaggle does not answer: {reason}", hint=LATER) from error
+
+
+def _body(data: bytes) -> Json:
+    """The answer's JSON; an error may be in the body of a good status."""
+    try:
+        answer = json.loads(data or b"{}")
+    except ValueError as error:
+        raise Uncertain("Kaggle answers something that is not JSON", hint=LATER) from error
+    if not isinstance(answer, dict):
+        raise Uncertain("Kaggle answers something that is no object", hint=LATER)
+    code = answer.get("code")
+    if isinstance(code, int) and code >= ERROR:
+        raise _error(code, str(answer.get("message") or ""))
+    return answer
+
+
+def _error(status: int, text: str) -> AnswerError | Uncertain:
+    """A redirect, a full queue and a broken server say nothing about what was asked for."""
+    if status in SAYS_NOTHING or status >= BROKEN or status < ERROR:
+        return Uncertain(f"Kaggle answers {status}, which says nothing", hint=LATER)
+    return AnswerError(status, text)
+
+
+def _text(error: urllib.error.HTTPError) -> str:
+    """Kaggle's words in the body of an error; none, where the body is a page for browsers, or lost."""
+    try:
+        body = json.loads(error.read(LARGEST_ANSWER))
+    except (OSError, http.client.HTTPException, ValueError):
+        return ""
+    return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""
+
+
+def _require(answer: Json, key: str) -> None:
+    """Kaggle says no with a good status and a word in this field."""
+    if text := answer.get(key):
+        raise AnswerError(ERROR, str(text))
+
+
+def _seconds(value: object) -> float:
+    """From `"108000s"` or `"151.5s"`; nothing is zero, as everywhere in these answers."""
+    try:
+        return float(str(value or "0s").rstrip("s"))
+    except ValueError:
+        return 0.0
+
+
+def _time(value: object) -> datetime | None:
+    """From `2026-11-28T00:00:00.000Z`, with as many digits after the point as there may be."""
+    whole = str(value or "").rstrip("Z").partition(".")[0]
+    try:
+        return datetime.fromisoformat(whole).replace(tzinfo=UTC)
+    except ValueError:
+        return None

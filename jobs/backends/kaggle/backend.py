@@ -1,0 +1,319 @@
+"""Kaggle behind the port: one private kernel for each session number, looked up by its name before it is pushed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facegan import handed, layout
+from facegan.errors import BadInputError, FaceganError
+from facegan.experiment import Json
+from facegan.lock import alone
+from facegan.process import Life
+from jobs.backends.base import Backend, Capabilities, Fate, Hand, Machine, Order
+from jobs.backends.kaggle import account, api, ending, facts, kernel, parcel, refusals, script
+from jobs.backends.kaggle.account import Account
+from jobs.backends.kaggle.api import Api, Status
+from jobs.backends.kaggle.notes import Notes
+from jobs.backends.kaggle.parcel import Parcels
+from jobs.backends.kaggle.pushing import push
+from jobs.backends.kaggle.refusals import AnswerError
+from jobs.bundle import SESSION, Wheel, wheel
+from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
+from jobs.settings import Settings
+
+LAST_WORDS_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long things take at Kaggle, in seconds.
+
+    `session_s` is its longest session, of which the last `margin_s` are not planned with. A data set is waited for
+    `ready_s`, and one that no session has after `abandoned_s` is nobody's. What Kaggle does not know is not there
+    when it does not know it `missing_s` later either.
+    """
+
+    session_s: float = facts.SESSION_S.value
+    margin_s: float = 300.0
+    ready_s: float = 900.0
+    missing_s: float = 60.0
+    abandoned_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is around the backend: tests put something else there."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    user_home: Path = field(default_factory=Path.home)
+    sleep: Callable[[float], object] = time.sleep
+    wall_s: Callable[[], float] = time.time
+    times: Times = Times()
+
+
+class KaggleBackend(Backend):
+    """Sessions in the user's own Kaggle account. `host` is the account's user, once Kaggle has been asked."""
+
+    name = "kaggle"
+
+    def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
+        self.host = host
+        self._world = world or World()
+        self._notes = Notes(settings.home / "kaggle")
+        self._account: Account | None = None
+
+    def capabilities(self) -> Capabilities:
+        cards = ", ".join(f"{each.cards} x {each.gpu}" for each in facts.ACCELERATORS)
+        hours = facts.SESSION_S.value // 3600
+        return Capabilities(
+            summary=f"sessions of {hours} h in a Kaggle account, for nothing; {cards}, of which one is used",
+            gpus=[each.gpu for each in facts.ACCELERATORS],
+            stores=("s3", "gs"),
+            data_is_here=False,
+        )
+
+    def machine(self, gpu: str | None) -> Machine:
+        return Machine(device="gpu" if gpu else "cpu", cores=facts.CORES.value)
+
+    def bundle(self, gpu: str | None) -> Json:
+        """The program, by its digest. Finds out whose account it is, too: the session's name begins with that.
+
+        Raises:
+            Refusal: there is no such GPU, or no account.
+        """
+        kernel.shape(gpu)
+        self._sign_in()
+        made = wheel(SESSION)
+        return {"wheel": made.name, "sha256": made.sha256, "bytes": len(made.data)}
+
+    @contextlib.contextmanager
+    def launching(self, run: str) -> Iterator[None]:
+        """Hold a lock file of this machine. Kaggle has no way to make a kernel only if there is none."""
+        with alone(self._notes.lock(run)):
+            yield
+
+    def command(self, order: Order) -> Json:
+        """The push and the data set. What goes as bytes is named by its digest; secrets are made later."""
+        owner = self._sign_in().user
+        made = self._pinned(order)
+        dataset = kernel.dataset_name(order, 1)
+        text, apart = self._text(order, dataset, made)
+        files = [parcel.HANDED, *([parcel.WHEEL] if apart else [])]
+        shown = script.shown(
+            self._for_session(order, dataset, made), f"{made.name} sha256:{made.sha256}, {len(made.data)} bytes"
+        )
+        return {
+            "dataset": {"ref": f"{owner}/{dataset}", "isPrivate": True, "files": files},
+            "kernel": {**kernel.request(owner, order, text, dataset), "text": shown},
+            "text": {"sha256": _digest(text.encode()), "bytes": len(text.encode())},
+        }
+
+    def submit(self, order: Order, hand: Hand) -> Json:
+        """Push the session's kernel, unless there is one of its name, living or not.
+
+        The crash argument: nothing before the push starts a session, so killed there, the next command begins
+        again, and what it finds of a data set is swept. A push whose answer was lost is noted before it is sent: the
+        next command then waits for the kernel to appear, and takes it for absent only on the second look.
+        """
+        found = self._patient_status(order)
+        owner = self._sign_in().user
+        ref = kernel.ref(owner, order)
+        if found is not None:
+            self._notes.answered(kernel.name(order))
+            return ref
+        made = self._pinned(order)
+        text, _ = self._text(order, kernel.dataset_name(order, 1), made)
+        kernel.request(owner, order, text, "")  # refused before anything is made
+        dataset = self._hand_over(order, hand, made)
+        text, _ = self._text(order, dataset, made)
+        try:
+            request = kernel.request(owner, order, text, dataset)
+            push(self._api(), self._notes, request, lambda: self._patient_status(order))
+        except Uncertain:
+            raise
+        except Refusal:
+            with contextlib.suppress(FaceganError):
+                self._parcels().remove(dataset)
+            raise
+        return ref
+
+    def look_up(self, order: Order) -> Json | None:
+        try:
+            owner = self._sign_in().user
+            found = self._api().status(owner, kernel.name(order))
+        except (AnswerError, Auth) as error:
+            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
+        return None if found is None or found.state in api.ENDED else kernel.ref(owner, order)
+
+    def fate(self, ref: Json) -> Fate:
+        """Gone is what Kaggle says has ended, or what it has not known for a while, knowing us."""
+        owner, _, name = str(ref.get("kernel", "")).partition("/")
+        try:
+            if self._sign_in().user != owner:
+                return Fate(life=Life.UNKNOWN)
+            status = self._api().status(owner, name)
+        except FaceganError:
+            return Fate(life=Life.UNKNOWN)
+        if status is None:
+            return self._missing(name)
+        self._notes.found(name)
+        if status.state in api.ALIVE:
+            return Fate(life=Life.ALIVE)
+        if status.state in api.ENDED:
+            said = ""
+            with contextlib.suppress(FaceganError):
+                said = ending.printed(self._api(), owner, name)
+            return Fate(life=Life.GONE, why=ending.why(status, said))
+        return Fate(life=Life.UNKNOWN)
+
+    def last_words(self, order: Order) -> str:
+        with contextlib.suppress(FaceganError):
+            return ending.printed(self._api(), self._sign_in().user, kernel.name(order))[-LAST_WORDS_CHARACTERS:]
+        return ""
+
+    def sweep(self, run_url: str, keep: Collection[int]) -> None:
+        """Delete the data sets with credentials. Kernels stay: they are what a number's name is looked up by.
+
+        A number that whoever calls this has not heard of yet is not in `keep` either. So one whose kernel lives is
+        kept, and one without a kernel until it is too old to be waiting for its push.
+        """
+        _, run = layout.split_run_url(run_url)
+        parcels = self._parcels()
+        for number, name in parcels.of(run, run_url):
+            if number not in keep and self._is_over(kernel.session_name(run, run_url, number), name):
+                parcels.remove(name)
+
+    def quota(self) -> api.Quota:
+        """What is left of this week's time with GPUs, as Kaggle says now."""
+        self._sign_in()
+        return self._api().quota()
+
+    def cancel(self, ref: Json) -> None:
+        """End a session at once, by the id that it published when it took its lease. Its output may be lost.
+
+        Raises:
+            BadInputError: it has published none.
+        """
+        if not isinstance(number := ref.get("session_id"), int):
+            raise BadInputError(
+                f'Kaggle\'s number of the session of "{ref.get("kernel")}" is not known',
+                hint=f"end it on {ref.get('url')}, or delete the kernel with its output",
+            )
+        self._sign_in()
+        self._api().cancel_session(number)
+
+    def delete(self, ref: Json) -> None:
+        """End a session by deleting its kernel, with all that it printed: only when the user asks for that."""
+        self._sign_in()
+        owner, _, name = str(ref["kernel"]).partition("/")
+        self._api().delete_kernel(owner, name)
+
+    def _sign_in(self) -> Account:
+        if self._account is None:
+            found = account.search(self._world.environment, self._world.user_home)
+            self._account = account.sign_in(found, self._open)
+        if self.host is not None and self.host != self._account.user:
+            raise Auth(
+                f'the session is in the Kaggle account "{self.host}", and the credentials here are those of '
+                f'"{self._account.user}"',
+                hint=f"set KAGGLE_API_TOKEN to a token of {self.host}",
+            )
+        self.host = self._account.user
+        return self._account
+
+    def _open(self, authorization: str | None) -> Api:
+        return Api(api.endpoint(self._world.environment), authorization, self._world.sleep)
+
+    def _api(self) -> Api:
+        return self._open(self._sign_in().authorization)
+
+    def _parcels(self) -> Parcels:
+        return Parcels(self._api(), self._sign_in().user, self._notes, self._world.sleep)
+
+    def _patient_status(self, order: Order) -> Status | None:
+        """Who is not known here concludes nothing of the session either."""
+        name = kernel.name(order)
+        try:
+            owner = self._sign_in().user
+            found = self._api().status(owner, name)
+            if found is None and self._notes.is_unanswered(name):
+                self._world.sleep(self._world.times.missing_s)
+                found = self._api().status(owner, name)
+        except (AnswerError, Auth) as error:
+            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
+        return found
+
+    def _is_over(self, name: str, dataset: str) -> bool:
+        """Whether nobody needs this data set of the kernel of that name any more."""
+        found = self._api().status(self._sign_in().user, name)
+        if found is not None:
+            return found.state in api.ENDED
+        made_at = self._notes.made_at(dataset)
+        return made_at is not None and self._world.wall_s() - made_at > self._world.times.abandoned_s
+
+    def _pinned(self, order: Order) -> Wheel:
+        """The program that was promised for this session: the one that is installed here, or none."""
+        made = wheel(SESSION)
+        if (promised := order.bundle.get("sha256")) not in {None, made.sha256}:
+            raise InvalidJob(
+                f"session {order.number} was to run the program {str(promised)[:12]}, and another is here now",
+                hint=f"facegan-job resume {order.run} starts the next session with this one",
+            )
+        return made
+
+    def _for_session(self, order: Order, dataset: str, made: Wheel) -> Json:
+        return {
+            "run_url": order.run_url,
+            "number": order.number,
+            "gpu": order.gpu,
+            "grace_s": order.grace_s,
+            "dataset": dataset,
+            "wheel": {"name": made.name, "sha256": made.sha256},
+            "session_s": self._world.times.session_s,
+            "margin_s": self._world.times.margin_s,
+        }
+
+    def _text(self, order: Order, dataset: str, made: Wheel) -> tuple[str, bool]:
+        """The script, and whether the program is too large to be in it and goes into the data set."""
+        asked = self._for_session(order, dataset, made)
+        text = script.render(asked, made.data)
+        if len(text.encode()) <= facts.SOURCE_BYTES.value:
+            return text, False
+        return script.render(asked, None), True
+
+    def _hand_over(self, order: Order, hand: Hand, made: Wheel) -> str:
+        owner = self._sign_in().user
+        _, apart = self._text(order, kernel.dataset_name(order, 1), made)
+        credentials = hand()
+        given = handed.Handed(
+            environment=credentials.environment if credentials else {},
+            files=credentials.files if credentials else {},
+            origin=handed.Origin(backend=self.name, host=owner, ref=kernel.ref(owner, order)),
+            grace_s=order.grace_s,
+            gpu=order.gpu,
+        )
+        files = {parcel.HANDED: handed.to_bytes(given), **({parcel.WHEEL: made.data} if apart else {})}
+        parcels = self._parcels()
+        try:
+            dataset = parcels.make(order, files)
+            parcels.wait(dataset, self._world.times.ready_s)
+        except AnswerError as error:
+            raise refusals.of_error(error, 0) from error
+        return dataset
+
+    def _missing(self, name: str) -> Fate:
+        """Deleted, or not to be seen yet. It was pushed, or there were no ref of it: time tells which."""
+        now = self._world.wall_s()
+        if now - self._notes.missed(name, now) < self._world.times.missing_s:
+            return Fate(life=Life.UNKNOWN)
+        return Fate(life=Life.GONE, why="its kernel is not at Kaggle any more")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,119 @@
+"""What is known of Kaggle: limits, accelerators, refusals. One dated table, and how sure each line of it is.
+
+Nothing here was tried on a live account by this project. When Kaggle changes, this is the file to change, and
+docs/kaggle.md shows it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Sure(Enum):
+    """Where a fact is from, surest first."""
+
+    SOURCE = "in the source of Kaggle's client"
+    DOCS = "Kaggle's documentation"
+    FIELD = "reported by others from live accounts"
+    BELIEVED = "believed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One number, `seen` in that month; units are in its `what`."""
+
+    what: str
+    value: int
+    sure: Sure
+    seen: str = "2026-10"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """A GPU by the name users type, `shape` as Kaggle spells it, and how many of them a session is given."""
+
+    gpu: str
+    shape: str
+    cards: int
+    sure: Sure
+    seen: str = "2026-10"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A GPU that Kaggle had: it gives something else without a word when asked for it."""
+
+    gpu: str
+    shape: str
+    since: str
+    sure: Sure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What Kaggle says when it refuses: a part of its text in lower case, what kind that is, and what to do."""
+
+    part: str
+    kind: str
+    hint: str
+    sure: Sure
+    seen: str = "2026-10"
+
+
+SOURCE_BYTES = Fact(
+    what="largest source of a kernel that was seen to be taken, in bytes; 1,141,256 were refused",
+    value=933_761,
+    sure=Sure.FIELD,
+)
+SESSION_S = Fact(what="longest session with a GPU or none, in seconds", value=12 * 3600, sure=Sure.DOCS)
+GPU_WEEK_S = Fact(what="time with GPUs in a week, in seconds; asked live", value=30 * 3600, sure=Sure.DOCS)
+GPU_SESSIONS = Fact(what="sessions with a GPU at once", value=2, sure=Sure.FIELD)
+CORES = Fact(what="cores of a session, with a GPU or none", value=4, sure=Sure.BELIEVED)
+LONGEST_NAME = Fact(what="longest name and title, in characters", value=50, sure=Sure.SOURCE)
+NUMBERS = (SOURCE_BYTES, SESSION_S, GPU_WEEK_S, GPU_SESSIONS, CORES, LONGEST_NAME)
+
+ACCELERATORS = (Accelerator(gpu="T4", shape="NvidiaTeslaT4", cards=2, sure=Sure.SOURCE),)
+RETIRED = (Retired(gpu="P100", shape="NvidiaTeslaP100", since="2026-09-15", sure=Sure.SOURCE),)
+
+LATER = "facegan-job resume RUN when one of them has ended"
+CHECK_SITE = "look at the account's settings on kaggle.com: phone verification gives GPUs and internet"
+REFUSALS: Sequence[Words] = (
+    Words(part="batch gpu session count", kind="capacity", hint=LATER, sure=Sure.FIELD),
+    Words(part="batch cpu session", kind="capacity", hint=LATER, sure=Sure.FIELD),
+    Words(
+        part="weekly gpu quota",
+        kind="quota",
+        hint="facegan-job resume RUN after that, or --backend another",
+        sure=Sure.FIELD,
+    ),
+    Words(part="phone", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED),
+    Words(part="verif", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED),
+    Words(
+        part="accelerator", kind="invalid", hint="facegan-job backends lists what there is", sure=Sure.BELIEVED
+    ),
+    Words(
+        part="machine shape", kind="invalid", hint="facegan-job backends lists what there is", sure=Sure.BELIEVED
+    ),
+    Words(part="too large", kind="invalid", hint="this is a defect: the source is measured first", sure=Sure.BELIEVED),
+    Words(part="title", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED),
+    Words(part="slug", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED),
+    Words(
+        part="notebook not found", kind="invalid", hint="is it the account that --backend kaggle used before?",
+        sure=Sure.FIELD,
+    ),
+)  # fmt: skip
+"""Looked at from the first to the last."""
+
+NAME_TAKEN = Words(part="already in use", kind="taken", hint="another name is tried", sure=Sure.FIELD)
+"""Of a data set: somebody, most likely an earlier try of ours, made one of this name."""
+
+
+def accelerator(gpu: str) -> Accelerator | None:
+    """The accelerator that users call so; letters of either case."""
+    return next((each for each in ACCELERATORS if each.gpu.lower() == gpu.lower()), None)
+
+
+def retired(gpu: str) -> Retired | None:
+    return next((each for each in RETIRED if each.gpu.lower() == gpu.lower()), None)

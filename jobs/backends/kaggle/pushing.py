@@ -1,0 +1,63 @@
+"""A push: sent once, and its answer read for what it means."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from facegan.errors import FaceganError
+from facegan.experiment import Json
+from jobs.backends.kaggle import refusals
+from jobs.backends.kaggle.api import Api, Status
+from jobs.backends.kaggle.notes import Notes
+from jobs.backends.kaggle.refusals import AnswerError
+from jobs.refusals import InvalidJob, Quota, Refusal, Uncertain
+
+
+def push(api: Api, notes: Notes, request: Json, look: Callable[[], Status | None]) -> None:
+    """Start the session of a kernel that is not there yet; `look` asks for it with patience.
+
+    The crash argument: that it is sent is noted before, and that it was answered after. So whoever finds the note
+    and no kernel knows that one may be on its way.
+
+    Raises:
+        Refusal: there is no session, and Kaggle's words why.
+        Uncertain: no answer; there may be one.
+    """
+    _, _, name = str(request["slug"]).partition("/")
+    notes.sending(name)
+    try:
+        _send(api, request, look)
+    except Uncertain:
+        raise
+    except Refusal as refusal:
+        notes.answered(name)
+        raise _dated(refusal, api) from refusal.__cause__
+    notes.answered(name)
+
+
+def _send(api: Api, request: Json, look: Callable[[], Status | None]) -> None:
+    """Kaggle answers a push that it refuses as it does one that it takes: its words count."""
+    try:
+        answer = api.save_kernel(request)
+    except AnswerError as error:
+        raise refusals.of_error(error, len(request["text"].encode())) from error
+    if said := str(answer.get("error") or ""):
+        if (refusal := refusals.of_text(said)) is not None:
+            raise refusal
+        if look() is None:  # words that nobody knows: did it start, all the same?
+            raise InvalidJob(f'Kaggle refuses: "{said}"', hint="facegan-job submit … --dry-run shows what is sent")
+    elif invalid := refusals.invalid_sources(answer):
+        owner, _, name = str(request["slug"]).partition("/")
+        with contextlib.suppress(FaceganError):  # it was started, can only fail, and holds nothing
+            api.delete_kernel(owner, name)
+        raise InvalidJob(f"Kaggle could not attach {', '.join(invalid)}", hint="facegan-job resume RUN")
+
+
+def _dated(refusal: Refusal, api: Api) -> Refusal:
+    """The same, with the time from which there is quota again, if Kaggle says it."""
+    if not isinstance(refusal, Quota):
+        return refusal
+    with contextlib.suppress(FaceganError):
+        return refusals.with_reset(refusal, api.quota().refresh)
+    return refusal

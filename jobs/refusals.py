@@ -1,0 +1,51 @@
+"""What a place answers when it will not run a session, in kinds that a supervisor can act on.
+
+Each but `Uncertain` is an answer: no session of that number exists there, and none will.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jobs.errors import Exit, JobError
+
+
+class Refusal(JobError):  # noqa: N818 - as the ledger calls it
+    """A backend will not run this session."""
+
+    kind = "refused"
+
+
+class Quota(Refusal):
+    """What the account may use is used up; at `resets_at` there is more, where that is known."""
+
+    kind = "quota"
+    exit = Exit.QUOTA
+
+    def __init__(self, message: str, *, hint: str | None = None, resets_at: datetime | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.resets_at = resets_at
+
+
+class Capacity(Refusal):
+    """There is no room now; the same may be granted later, or elsewhere."""
+
+    kind = "capacity"
+
+
+class Auth(Refusal):
+    """The place does not know us, or does not let us."""
+
+    kind = "auth"
+
+
+class InvalidJob(Refusal):
+    """The session cannot run there as it was asked for, today or tomorrow."""
+
+    kind = "invalid"
+
+
+class Uncertain(Refusal):
+    """No answer, or one that says nothing: the session may exist. It is looked up by its name, never sent again."""
+
+    kind = "uncertain"

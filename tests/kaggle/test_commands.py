@@ -1,0 +1,84 @@
+"""What a user types, against the stand-in: no word of ours is in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import Exit
+from tests.cloud import servers
+from tests.fakes.kaggle import Kaggle
+from tests.kaggle.submitting import STORE
+
+SUBMIT = ("submit", "dcgan-mnist", "--name", "a-run", "--gpu", "t4", "--backend", "kaggle")
+
+
+def typed(kaggle: Kaggle, *arguments: str, store: str = STORE) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **servers.NOBODY, **kaggle.client_environment(), "FACEGAN_STORE": store}
+    environment["no_proxy"] = "127.0.0.1"  # the store's; `localhost` is Kaggle's
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", *arguments]
+    return subprocess.run(
+        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_store_on_this_disk_is_refused(kaggle: Kaggle, tmp_path: Path) -> None:
+    done = typed(kaggle, *SUBMIT, store=tmp_path.as_uri())
+    assert done.returncode == Exit.USAGE
+    assert 'sessions on backend "kaggle" cannot reach the store' in done.stderr
+    assert "s3://, gs://" in done.stderr
+
+
+def test_a_gpu_that_is_retired_is_refused(kaggle: Kaggle) -> None:
+    done = typed(kaggle, *SUBMIT[:-4], "--gpu", "p100", *SUBMIT[-2:])
+    assert done.returncode == Exit.USAGE
+    assert 'no GPU "p100"' in done.stderr
+    assert "T4" in done.stderr
+
+
+def test_without_a_token_it_says_where_one_goes(kaggle: Kaggle) -> None:
+    kaggle.account.token = "another"
+    before = kaggle.client_environment()
+    kaggle.account.token = "gone"
+    environment = {**os.environ, **servers.NOBODY, **before, "FACEGAN_STORE": STORE, "HOME": os.devnull}
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", *SUBMIT]
+    done = subprocess.run(
+        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == Exit.ERROR
+    assert "none of the credentials" in done.stderr
+    assert "KAGGLE_API_TOKEN" in done.stderr
+    assert "another" not in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def bucket() -> object:
+    with servers.moto() as endpoint:
+        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+
+
+def test_a_dry_run_shows_everything_and_sends_nothing(kaggle: Kaggle, bucket: str) -> None:
+    done = typed(kaggle, *SUBMIT, "--dry-run", store=bucket)
+    assert done.returncode == Exit.OK, done.stderr
+    shown = json.loads(done.stdout)
+    session = shown["session"]
+    assert session["kernel"]["machineShape"] == "NvidiaTeslaT4"
+    assert shown["intent"]["bundle"]["sha256"] in session["kernel"]["text"]
+    assert shown["intent"]["host"] == "ada"
+    assert {request.call.rpartition("/")[2] for request in kaggle.faults.requests} == {"IntrospectToken"}
+
+
+def test_a_week_that_is_used_up_has_its_own_exit_code_and_says_until_when(kaggle: Kaggle, bucket: str) -> None:
+    kaggle.account.spend(kaggle.clock, hours=30)
+    kaggle.set(dataset_hidden_s=1.0, dataset_processing_s=2.0)
+    done = typed(kaggle, *SUBMIT, "--detach", store=bucket)
+    assert done.returncode == Exit.QUOTA, done.stderr
+    assert "there is more on Saturday" in done.stderr
+    assert "Traceback" not in done.stderr
+    told = typed(kaggle, "status", "a-run", "--json", store=bucket)
+    assert "weekly GPU quota" in told.stdout

@@ -1,0 +1,232 @@
+"""An engine that is not there, or does not do as it is asked, in words that say what to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facegan.errors import BadInputError, FaceganError, UnreachableError
+from tests.cloud import servers
+from tests.unit.jobs.typed import Cli
+
+servers.require("docker")
+
+from docker import errors as failures  # noqa: E402 - only where it is installed
+from requests import Response  # noqa: E402
+
+from jobs import engine  # noqa: E402
+from jobs.engine import ConflictError, EngineError, MissingError  # noqa: E402
+
+RUNNING = "is Docker running? sudo systemctl start docker"
+NOBODY = 12345
+
+
+@pytest.fixture(autouse=True)
+def no_contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Docker command line without settings; the folder of those it would have."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    engine.connect.cache_clear()
+    return folder
+
+
+def refusal(url: str | None) -> FaceganError:
+    with pytest.raises(FaceganError) as raised:
+        engine.connect(url)
+    return raised.value
+
+
+def test_no_socket() -> None:
+    said = refusal("unix:///nowhere/docker.sock")
+    assert isinstance(said, UnreachableError)
+    assert said.message == (
+        'the Docker engine at "unix:///nowhere/docker.sock" does not answer: No such file or directory'
+    )
+    assert said.hint == RUNNING
+
+
+def test_a_socket_behind_which_nobody_listens(tmp_path: Path) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as left:
+        left.bind(str(tmp_path / "left.sock"))
+    said = refusal(f"unix://{tmp_path}/left.sock")
+    assert isinstance(said, UnreachableError)
+    assert said.message.endswith("does not answer: Connection refused")
+    assert said.hint == RUNNING
+
+
+def test_a_socket_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "others.sock"
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as others:
+        others.bind(str(path))
+        others.listen()
+        path.chmod(0)
+        with as_nobody():
+            said = refusal(f"unix://{path}")
+    assert isinstance(said, UnreachableError)
+    assert said.message.endswith("does not answer: Permission denied")
+    assert said.hint == "may you use Docker? sudo usermod -aG docker $USER, and log in again"
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may open everything: be somebody else meanwhile."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_a_machine_that_refuses() -> None:
+    url = f"tcp://127.0.0.1:{servers.free_port()}"
+    assert refusal(url).message == f'the Docker engine at "{url}" does not answer: Connection refused'
+
+
+def test_a_server_that_is_no_engine() -> None:
+    """It answers, and not as engines do."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(30)
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+        def hang_up() -> None:
+            taken, _ = server.accept()
+            taken.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        said = refusal(url)
+        thread.join()
+    assert isinstance(said, UnreachableError)
+    assert said.message.startswith(f'the Docker engine at "{url}" does not answer: ')
+
+
+def test_a_machine_that_ssh_does_not_find(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What ssh says itself is on the screen, too."""
+    url = "ssh://me@no-such-machine.invalid"
+    program = tmp_path / "ssh"
+    program.write_text('#!/bin/sh\necho "ssh: Could not resolve hostname $*" >&2\nexit 255\n')
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        said = refusal(url)
+    assert isinstance(said, UnreachableError)
+    assert said.message.startswith(f'the Docker engine at "{url}" does not answer: ')
+    assert said.hint == f"this must answer without a password: ssh {url} docker version"
+    assert "Could not resolve hostname -l me -p 22 -- no-such-machine.invalid" in capfd.readouterr().err
+
+
+def test_no_ssh_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = refusal("ssh://me@machine")
+    assert isinstance(said, UnreachableError)
+    assert said.message == 'the Docker engine at "ssh://me@machine" does not answer: No such file or directory'
+
+
+@pytest.mark.parametrize("url", ["gopher://x", "nonsense", "tcp://", "gpu-box:22:33"])
+def test_what_is_no_engine(url: str) -> None:
+    said = refusal(url)
+    assert isinstance(said, BadInputError)
+    assert said.message == f'"{url}" names no Docker engine'
+    assert said.hint == "write ssh://me@machine, unix:///path/of/its.sock or tcp://host:2376"
+
+
+@pytest.mark.parametrize("url", ["ssh://me:hush@machine", "tcp://me:hush@machine:2376"])
+def test_an_engine_with_a_password_is_refused_and_not_repeated(url: str) -> None:
+    """The URL goes into the ledger."""
+    said = refusal(url)
+    assert isinstance(said, BadInputError)
+    assert "hush" not in f"{said.message} {said.hint}"
+
+
+def test_the_engine_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///variable.sock")
+    assert engine.address(None) == "unix:///variable.sock"
+    assert engine.address("ssh://me@machine") == "ssh://me@machine", "what is named comes first"
+    assert "unix:///variable.sock" in refusal(None).message
+
+
+def test_the_engine_of_the_docker_commands_context(no_contexts: Path) -> None:
+    assert engine.address(None) is None
+    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
+    about = no_contexts / "contexts" / "meta" / hashlib.sha256(b"box").hexdigest()
+    about.mkdir(parents=True)
+    endpoint = {"docker": {"Host": "ssh://me@gpu-box", "SkipTLSVerify": False}}
+    (about / "meta.json").write_text(json.dumps({"Name": "box", "Metadata": {}, "Endpoints": endpoint}))
+    assert engine.address(None) == "ssh://me@gpu-box"
+
+
+def test_a_context_that_is_gone_is_not_taken_for_this_machine(no_contexts: Path) -> None:
+    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
+    with pytest.raises(BadInputError, match="Docker's current context does not exist"):
+        engine.address(None)
+
+
+def test_settings_of_docker_that_cannot_be_read(no_contexts: Path) -> None:
+    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
+    about = no_contexts / "contexts" / "meta" / hashlib.sha256(b"box").hexdigest()
+    about.mkdir(parents=True)
+    (about / "meta.json").write_text("{")
+    with pytest.raises(BadInputError, match="Docker's current context cannot be read") as raised:
+        engine.address(None)
+    assert raised.value.hint == "docker context use default"
+
+
+def answer(status: int, text: str) -> failures.APIError:
+    """What the SDK makes of an engine's answer."""
+    response = Response()
+    response.status_code = status
+    kind = failures.NotFound if status == 404 else failures.APIError
+    return kind("said", response=response, explanation=text)
+
+
+@pytest.mark.parametrize(
+    ("raised", "ours", "words"),
+    [
+        (answer(404, "No such container: c0ffee"), MissingError, "No such container: c0ffee"),
+        (answer(409, "the name is in use "), ConflictError, "the name is in use"),
+        (answer(400, "invalid mount"), EngineError, "invalid mount"),
+        (answer(500, "no space left"), EngineError, "no space left"),
+        (failures.InvalidRepository("what?"), BadInputError, "what?"),
+        (ConnectionResetError(104, "Connection reset by peer"), UnreachableError, "Connection reset by peer"),
+        (TimeoutError("timed out"), UnreachableError, "timed out"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_an_engine_says_is_said(raised: Exception, ours: type[FaceganError], words: str) -> None:
+    with pytest.raises(ours) as found, engine.errors():
+        raise raised
+    assert type(found.value) is ours
+    assert words in found.value.message
+
+
+def test_without_the_sdk_everything_but_docker_works(cli: Cli, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "docker"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "docker", None)  # type: ignore[arg-type]
+    monkeypatch.delitem(sys.modules, "jobs.engine")
+    assert {found["name"] for found in cli("backends", "--json").json()} >= {"local", "docker"}
+    assert cli("ps").code == 0
+    commands: list[tuple[Any, ...]] = [
+        ("submit", "dcgan-mnist", "--backend", "docker", "--store", "s3://bucket"),
+        ("image", "list"),
+    ]
+    for typed in commands:
+        said = cli(*typed)
+        assert said.code == 1
+        assert said.err.startswith('error: "docker" is not installed here')
+        assert said.hint == "hint: pip install 'facegan-job[docker]'"
+    assert not [path for path in home.rglob("*") if path.is_file()]

@@ -1,0 +1,64 @@
+"""What the engine tells of a build, in our words; where the code comes from, without a secret."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobs import image as images
+from jobs import origin
+from jobs.errors import JobError
+
+
+@pytest.mark.parametrize(
+    ("named", "parts"),
+    [
+        ("facegan-job", ("facegan-job", "")),
+        ("facegan-job:1-cpu", ("facegan-job", "1-cpu")),
+        ("localhost:5000/me/faces", ("localhost:5000/me/faces", "")),
+        ("localhost:5000/me/faces:1", ("localhost:5000/me/faces", "1")),
+        ("ghcr.io/me/faces@sha256:0", ("ghcr.io/me/faces", "")),
+    ],
+)
+def test_a_name_is_split_where_its_tag_begins(named: str, parts: tuple[str, str]) -> None:
+    assert images.split(named) == parts
+
+
+@pytest.mark.parametrize(
+    ("remote", "public"),
+    [
+        ("https://me:token@example.org/me/faces.git?token=1#x", "https://example.org/me/faces.git"),
+        ("https://token@example.org:8443/me/faces", "https://example.org:8443/me/faces"),
+        ("git@example.org:me/faces.git", "ssh://example.org/me/faces.git"),
+        ("ssh://git@example.org:22/me/faces.git", "ssh://example.org:22/me/faces.git"),
+        ("/srv/faces", None),
+        ("../faces", None),
+        ("file:///srv/faces", None),
+        (r"C:\faces", None),
+    ],
+)
+def test_a_source_is_told_without_what_opens_it(remote: str, public: str | None) -> None:
+    assert origin.public(remote) == public
+
+
+def client(*lines: dict[str, Any]) -> Any:
+    return SimpleNamespace(
+        api=SimpleNamespace(build=lambda **_: iter(lines), push=lambda *_, **__: iter(lines), tag=print)
+    )
+
+
+def test_a_build_that_fails_says_its_last_lines_and_a_hint() -> None:
+    seen: list[str] = []
+    lines = [{"stream": "Step 1/2 : FROM x\n"}, {"stream": " ---> 0123\n"}, {"error": "No space left on device"}]
+    with pytest.raises(JobError) as caught:
+        images.build(client(*lines), images.Plan(device="cpu", tag="x:1"), seen.append)
+    assert seen == ["Step 1/2 : FROM x"]
+    assert caught.value.message == 'image "x:1" cannot be built: No space left on device\n  Step 1/2 : FROM x'
+    assert caught.value.hint == "docker system df shows what fills the disk of the engine"
+
+
+def test_a_push_without_a_digest_is_none() -> None:
+    with pytest.raises(JobError, match="did not say"):
+        images.push(client({"status": "Pushed", "id": "0123"}), "x:1", "me/x", print)
