@@ -96,6 +96,11 @@ RADFORD = Entry(
         remarks.LOGITS,
     ),
     believed=("The paper's 3 million images of people from the web, 350,000 faces of them",),
+    takes=("400 steps of 16 in 40 min, 1 thread, on 2 shared CPU cores that were busy with other work",),
+    outcome=(
+        "Faces after 400 steps of 16, of 34,180 of 128: the discriminator is right about three quarters of images. "
+        "See docs/results.md"
+    ),
 )
 
 ENTRIES = (CELEBA, RADFORD)

@@ -229,7 +229,12 @@ class DockerBackend(Backend):
     def _gpus(self, gpu: str | None) -> tuple[str, ...]:
         if gpu is None:
             return ()
-        return (ALL,) if gpu == ALL else (str(nvidia.names().index(gpu)),)
+        if gpu == ALL:
+            return (ALL,)
+        there = nvidia.names()
+        if gpu not in there:
+            raise BadInputError(f'this machine has no GPU "{gpu}"', hint=f"it has {', '.join(there) or 'none'}")
+        return (str(there.index(gpu)),)
 
     def _pulled(self, named: str) -> Any:  # noqa: ANN401 - the SDK's
         """An image that is not on the engine, from its registry if its name has one."""
