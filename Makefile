@@ -8,7 +8,7 @@ DEVICE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
 
 DEMO ?= demo-$(shell date +%m%d-%H%M%S)
 
-.PHONY: help setup demo test test-all test-store lint format bench image locks clean
+.PHONY: help setup demo test test-all test-store lint format bench image up down locks clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,8 +26,8 @@ demo: setup ## train a DCGAN on real digits to its end: two to four minutes on t
 	$(BIN)/facegan-job pull $(DEMO) demo/$(DEMO)
 	@echo "The last picture is $$(ls demo/$(DEMO)/samples/*.png | tail -n 1); the curves: $(BIN)/facegan-job ui"
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest -m 'not long'
+test: setup ## run the tests, two files at a time
+	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile
 
 test-all: setup ## run the tests and their long tails
 	$(BIN)/python -m pytest
@@ -51,6 +51,13 @@ bench: setup ## measure, side by side
 image: setup ## build the image that sessions in containers run
 	$(BIN)/facegan-job image build --device $(DEVICE)
 
+up: ## start MLflow and an S3 store on this machine, for itself alone
+	infra/stack/up
+
+down: ## stop them; their data stay
+	infra/stack/compose down
+	@echo 'The data stay. To delete them too: infra/stack/compose down --volumes'
+
 LOCK = $(BIN)/uv pip compile --constraint constraints.txt --python-platform x86_64-manylinux_2_28 \
 	--python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 FROM_PROJECT = $(LOCK) pyproject.toml --extra aws --extra gcp
@@ -61,6 +68,9 @@ locks: setup ## resolve again what the images hold beside our own code
 	  && echo mlxtend | $(LOCK) --no-deps -; } > infra/image/requirements-cpu.txt
 	{ echo '# Made by: make locks' && echo 'tensorflow[and-cuda]' | $(FROM_PROJECT) --extra train - \
 	  && echo mlxtend | $(LOCK) --no-deps -; } > infra/image/requirements-gpu.txt
+	{ echo '# Made by: make locks' && $(BIN)/uv pip compile infra/stack/mlflow/requirements.in --constraint constraints.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet; } \
+	  > infra/stack/mlflow/requirements.txt
 
 clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist *.egg-info

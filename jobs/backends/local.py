@@ -7,6 +7,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from jobs.errors import JobError
 from jobs.settings import Settings
 
 LAST_WORDS_BYTES = 4000
+LOOK_EVERY_S = 0.002
 
 
 class LocalBackend(Backend):
@@ -82,6 +84,8 @@ class LocalBackend(Backend):
                 cwd=self._home,
                 **_detached(),
             )
+        while child.poll() is None and self.look_up(order) is None:
+            time.sleep(LOOK_EVERY_S)  # the kernel shows no arguments for the first moment after a start
         ref = process.identify(child.pid)
         if ref is None:
             raise JobError(f"session {order.number} ended as it started", hint=f'read "{output}"')

@@ -77,13 +77,13 @@ class Answer:
 
 
 @contextlib.contextmanager
-def proxy(upstream: str) -> Iterator[Proxy]:
-    """A proxy in front of the server at this URL, for as long as the block lasts."""
+def proxy(upstream: str, host: str = "127.0.0.1") -> Iterator[Proxy]:
+    """A proxy in front of the server at this URL, at an address of this machine, for as long as the block lasts."""
     found = Proxy(upstream=upstream)
     handler = type("Bound", (_Handler,), {"proxy": found})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         server.daemon_threads = True
-        found.url = f"http://127.0.0.1:{server.server_address[1]}"
+        found.url = f"http://{host}:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield found
         server.shutdown()
@@ -101,6 +101,7 @@ def verb_of(method: str, target: str, headers: http.client.HTTPMessage) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or every body waits for the other side's delayed word on its head
     proxy: Proxy
 
     def _any(self) -> None:

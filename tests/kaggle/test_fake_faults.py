@@ -69,6 +69,7 @@ def test_every_request_is_told_of_before_and_after_its_effect(kaggle: Kaggle) ->
     seen: list[Any] = []
     kaggle.faults.watcher = lambda request, when: seen.append((request.call, when, len(kaggle.kernels.all())))
     push(kaggle)
+    kaggle.until(lambda: len(seen) > 1)  # the second is told once the answer is out
     assert seen == [
         ("kernels.KernelsApiService/SaveKernel", BEFORE, 0),
         ("kernels.KernelsApiService/SaveKernel", AFTER, 1),

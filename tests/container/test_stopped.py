@@ -1,0 +1,52 @@
+"""`docker stop` of a session: a last checkpoint in the time there is, and without it the last committed one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from facegan.ledger import State
+from tests.container.moments import Moment
+from tests.container.runs import DONE, Docked, at_once
+from tests.e2e.outcome import Outcome
+
+DELIVERED_S = 2.0  # a signal that was sent to a container has reached it by then
+
+
+def stop(user: Docked) -> None:
+    """Stop the session as anybody may, and go on before it has ended."""
+    threading.Thread(target=user.container().stop, daemon=True).start()
+    time.sleep(DELIVERED_S)
+
+
+def stopped_in_time(user: Docked, untouched: Outcome) -> None:
+    """The signal comes while checkpoint 8 is on its way: the session waits for that, and commits what came after it."""
+    user.proxy.plan = Moment(kind="state", count=1, act=lambda: stop(user))
+    user.submit()
+    assert user.exit_code() == 75
+    why = user.ended()
+    reached, trained = user.fold().reached, user.heartbeat(1)["step"]
+    assert why == f"session 1: received SIGTERM; checkpoint {reached} is committed"
+    assert 8 < reached == trained, "nothing is lost"
+    assert user.fold().state is State.INTERRUPTED
+    assert user.resume() == DONE
+    assert user.outcome() == untouched
+    assert user.is_whole()
+
+
+def stopped_out_of_time(user: Docked, untouched: Outcome) -> None:
+    """The storage takes longer over checkpoint 24 than whoever stops the container waits."""
+    user.proxy.plan = Moment(kind="state", count=3, act=lambda: user.container().stop(timeout=2))
+    user.submit()
+    assert user.exit_code() == 137
+    assert user.ended() == "session 1: its container was killed; checkpoint 16 is committed"
+    assert user.fold().state is State.INTERRUPTED
+    assert user.resume() == DONE
+    assert user.outcome() == untouched
+    assert user.is_whole()
+
+
+def test_stopped_a_run_loses_nothing_that_was_committed(users: Callable[[str], Docked], untouched: Outcome) -> None:
+    patient, hasty = users("patient"), users("hasty")
+    at_once(lambda: stopped_in_time(patient, untouched), lambda: stopped_out_of_time(hasty, untouched))

@@ -1,0 +1,161 @@
+"""What a user of the stack sees: where it listens, what it tells nobody, a run up to its chart; and that it lasts."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from playwright.sync_api import expect
+
+from facegan.storage import open_store
+from facegan.tracking.server import Server
+from jobs import context as contexts
+from jobs import launch, recipe, settings
+from tests.browser import PATIENCE_MS, blank_page
+from tests.stack.world import ROOT, SERVICES, SHORT, Stack
+
+RUN = "on-the-stack"
+
+
+def client(stack: Stack) -> Any:
+    return boto3.session.Session().client("s3", endpoint_url=f"http://127.0.0.1:{stack.ports['store']}")
+
+
+def keys(stack: Stack, bucket: str) -> set[str]:
+    pages = client(stack).get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return {item["Key"] for page in pages for item in page.get("Contents", ())}
+
+
+@pytest.fixture(scope="module")
+def trained(stack: Stack) -> str:
+    """A run that the backend `local` trained to its end and the user synced; the id of its MLflow run."""
+    sets = [word for setting in SHORT for word in ("--set", setting)]
+    stack.command("submit", "dcgan-mnist", "--name", RUN, *sets)
+    stack.command("sync", RUN)
+    client = Server.open(stack.typed["FACEGAN_TRACKING"]).client
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    (found,) = client.search_runs(experiments, filter_string=f"attributes.run_name = '{RUN}'")
+    return str(found.info.run_id)
+
+
+def test_what_is_printed_is_what_the_page_says_and_what_it_takes(stack: Stack) -> None:
+    page = (ROOT / "docs" / "docker.md").read_text()
+    said = [line[2:].partition("    #")[0] for line in stack.make("up").splitlines() if line.startswith("  ")]
+    default = {str(stack.ports["store"]): "9000", str(stack.ports["mlflow"]): "5000"}
+    for line in said:
+        usual = re.sub(r":(\d+)", lambda port: f":{default[port[1]]}", line)
+        assert f"$ {usual}\n" in page
+    assert {bucket["Name"] for bucket in client(stack).list_buckets()["Buckets"]} == {"facegan", "mlflow"}
+    assert stat.S_IMODE((stack.at / "infra" / ".env").stat().st_mode) == 0o600
+    assert stat.S_IMODE((stack.at / "infra" / ".secrets").stat().st_mode) == 0o700
+    ignored = subprocess.run(
+        ["git", "check-ignore", "infra/.env", "infra/.secrets/store"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(ignored.stdout.split()) == 2 or not (ROOT / ".git").exists()
+
+
+def test_ports_are_on_loopback_and_nothing_is_more_than_it_must(stack: Stack) -> None:
+    found = stack.containers()
+    bound = [
+        port for container in found for ports in container["HostConfig"]["PortBindings"].values() for port in ports
+    ]
+    assert {(port["HostIp"], int(port["HostPort"])) for port in bound} == {
+        ("127.0.0.1", port) for port in stack.ports.values()
+    }
+    assert len(found) == len(SERVICES)
+    for container in found:
+        how = container["HostConfig"]
+        assert (how["ReadonlyRootfs"], how["CapDrop"], how["Privileged"]) == (True, ["ALL"], False)
+        assert container["Config"]["User"] not in {"", "root", "0"}
+        assert how["Memory"] > 0
+        assert how["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+def test_no_secret_is_told_to_whoever_may_ask(stack: Stack) -> None:
+    secrets = {
+        stack.typed["AWS_ACCESS_KEY_ID"],
+        stack.typed["AWS_SECRET_ACCESS_KEY"],
+        (stack.at / "infra" / ".secrets" / "database").read_text(),
+    }
+    assert all(len(secret) == 40 for secret in secrets)
+    containers = stack.containers()
+    told = [json.dumps(containers), *(path.read_text() for path in (stack.at / "infra").glob("*.yaml"))]
+    for container in containers:
+        for command in (("history", "--no-trunc", container["Image"]), ("inspect", container["Image"]),
+                        ("logs", container["Id"]), ("top", container["Id"])):  # fmt: skip
+            done = subprocess.run(["docker", *command], capture_output=True, text=True, check=True)
+            told.append(done.stdout + done.stderr)
+    assert not [secret for secret in secrets for text in told if secret in text]
+
+
+def test_a_run_ends_in_the_store_and_its_pictures_do_too(stack: Stack, trained: str) -> None:
+    assert "48" in stack.command("verify", RUN)
+    assert {key.split("/")[1] for key in keys(stack, "facegan")} == {RUN}
+    pictures = [key for key in keys(stack, "mlflow") if f"/{trained}/artifacts/images/" in key]
+    assert pictures
+    listed = Server.open(stack.typed["FACEGAN_TRACKING"]).client.list_artifacts(trained, "images")
+    assert {Path(item.path).name for item in listed} == {key.rpartition("/")[2] for key in pictures}
+
+
+def test_a_person_sees_the_run_and_a_curve(stack: Stack, trained: str) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    at = stack.typed["FACEGAN_TRACKING"]
+    experiment = Server.open(at).client.get_run(trained).info.experiment_id
+    with blank_page(1500, 1400) as page:
+        page.goto(f"{at}/#/experiments/{experiment}/runs?workflowType=machine_learning")
+        expect(page.get_by_role("link", name=RUN).first).to_be_visible()
+        page.goto(f"{at}/#/experiments/{experiment}/runs/{trained}/model-metrics")
+        cards = page.get_by_test_id("experiment-view-compare-runs-card")
+        curve = cards.filter(has=page.get_by_title("d_loss", exact=True))
+        line = curve.locator("path.js-line").first
+        expect(line).to_be_visible()
+        assert line.get_attribute("d").count("L") > 10
+
+
+def test_the_server_answers_to_its_own_names_alone(stack: Stack) -> None:
+    """A page elsewhere that has its name lead to loopback is told nothing."""
+    url = f"{stack.typed['FACEGAN_TRACKING']}/api/2.0/mlflow/experiments/search?max_results=1"
+    with urllib.request.urlopen(url) as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, headers={"Host": "elsewhere.example"}))
+    assert refused.value.code == 403
+
+
+def test_a_session_by_hand(stack: Stack) -> None:
+    """In a container that is given its credentials as a file, on a run that nobody has begun."""
+    context = contexts.real(settings.load(environment=stack.user, folder=stack.home))
+    launch.create(context, "by-hand", recipe.resolve("dcgan-mnist", SHORT, device="cpu", cores=1))
+    inside = re.sub(r"127\.0\.0\.1:\d+", "store:9000", f"{stack.typed['FACEGAN_STORE']}/runs/by-hand")
+    said = stack.compose("run", "--rm", "-T", "train", inside)
+    assert json.loads(stack.command("status", "by-hand", "--json"))["state"] == "finished", said
+
+
+def test_killed_and_taken_down_and_up_again_it_has_all_it_had(stack: Stack, trained: str) -> None:
+    store = open_store(stack.typed["FACEGAN_STORE"])
+    acknowledged = [f"kept/{number}" for number in range(20) if store.put_new(f"kept/{number}", b"%d" % number)]
+    secrets = {path: path.read_bytes() for path in (stack.at / "infra").rglob(".secrets/*")}
+    before = {bucket: keys(stack, bucket) for bucket in ("facegan", "mlflow")}
+    stack.compose("kill", "-s", "KILL")
+    stack.make("down")
+    assert stack.volumes() == {"store", "database"}
+
+    stack.make("up")
+    assert {path: path.read_bytes() for path in secrets} == secrets
+    assert {bucket: keys(stack, bucket) for bucket in before} == before
+    assert [store.get(key) for key in acknowledged] == [b"%d" % number for number in range(20)]
+    assert not store.put_new("kept/0", b"again")
+    assert json.loads(stack.command("status", RUN, "--json"))["state"] == "finished"
+    assert Server.open(stack.typed["FACEGAN_TRACKING"]).client.get_run(trained).info.run_name == RUN
