@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # TensorFlow with CUDA where there is an NVIDIA GPU, a third of its size where there is none.
 TRAIN ?= $(if $(shell command -v nvidia-smi),train,train-cpu)
-DEVICE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
+DEVICES ?= cpu $(if $(shell command -v nvidia-smi),gpu)
 
 DEMO ?= demo-$(shell date +%m%d-%H%M%S)
 
@@ -48,8 +48,8 @@ format: setup ## put the code into its format
 bench: setup ## measure, side by side
 	$(BIN)/python -m bench
 
-image: setup ## build the image that sessions in containers run
-	$(BIN)/facegan-job image build --device $(DEVICE)
+image: setup ## build the image that sessions in containers run, and where there is a GPU, the one for GPUs
+	for device in $(DEVICES); do $(BIN)/facegan-job image build --device $$device || exit; done
 
 up: ## start MLflow and an S3 store on this machine, for itself alone
 	infra/stack/up

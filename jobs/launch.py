@@ -17,7 +17,7 @@ from facegan.accounts import Credentials, has_account
 from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Experiment, Json
 from facegan.ledger import Fold, Ledger, State, Wish
-from facegan.ledger.fold import OpenSession
+from facegan.ledger.fold import End, OpenSession
 from facegan.process import Life, life
 from jobs import credentials, recipe
 from jobs.backends import BACKENDS, open_backend
@@ -176,6 +176,8 @@ def sweep(context: Context, ledger: Ledger) -> None:
 def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object], *, by_user: bool) -> Fold:
     with where.backend.launching(ledger.run):
         fold = bury(context, ledger)
+        if fold.end and fold.end.backend in BACKENDS and _elsewhere(fold.end, where):
+            sweep(context, ledger)  # nobody will look there again
         for session in fold.open:
             if _is_ours_to_begin(session, where):
                 if not (by_user and fold.stop):
@@ -189,6 +191,10 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
                 f"session {session.number} does not answer, which does not mean that it is gone: the new one watches it"
             )
         return _launch(context, ledger, where, _intend(ledger, where, by_user=by_user), say)
+
+
+def _elsewhere(end: End, where: Place) -> bool:
+    return (end.backend, end.host) != (where.backend.name, where.backend.host)
 
 
 def _is_ours_to_begin(session: OpenSession, where: Place) -> bool:

@@ -175,6 +175,7 @@ class DockerBackend(Backend):
         """The four steps of a start. The volume outlives a container that never ran, and is filled anew."""
         called = container.name(order)
         self._clear(called)
+        self._require_image(order)
         made = hand()
         credentials = {} if made is None else dict(made.environment)
         try:
@@ -194,6 +195,17 @@ class DockerBackend(Backend):
             client.api.put_archive(created, container.SCRATCH, container.parcel(given, around.user))
             client.api.start(created)
         return ref
+
+    def _require_image(self, order: Order) -> None:
+        """An image that was removed since it was pinned ends the number: the next one takes today's."""
+        try:
+            with self._asked() as client:
+                client.api.inspect_image(order.bundle["id"])
+        except self._engine.MissingError as error:
+            raise InvalidJob(
+                f'image "{order.bundle["image"]}" is no longer on the engine as it was pinned: {order.bundle["id"]}',
+                hint=f"facegan-job resume {order.run} takes the one that is there now",
+            ) from error
 
     def _clear(self, called: str) -> None:
         """Remove the container of this name, unless it runs: the engine refuses that."""

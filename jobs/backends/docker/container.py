@@ -142,7 +142,7 @@ def end(described: Json) -> str:
 
 def _bytes(text: str) -> int:
     found = _MEMORY.fullmatch(text.strip())
-    if found is None:
+    if found is None or not float(found[1]):  # 0 is no limit, to an engine
         raise BadInputError(f'memory is an amount, not "{text}"', hint='memory = "4g", or FACEGAN_MEMORY=4g')
     return int(float(found[1]) * _UNITS[found[2].lower()])
 

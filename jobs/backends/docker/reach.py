@@ -16,6 +16,7 @@ from facegan.errors import BadInputError
 
 VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST")
 DEFAULT_NETWORK = "bridge"
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - read, not bound
 _HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)  # SDKs refuse an underscore, which engines allow
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -90,7 +91,8 @@ def published(described: Mapping[str, object]) -> list[Published]:
     return [
         Published(port=int(binding["HostPort"]), network=network, name=name, inner=int(inner.partition("/")[0]))
         for inner, bindings in _mapping(settings.get("Ports")).items()
-        for binding in (bindings if isinstance(bindings, list) else ())
+        for binding in (bindings if inner.endswith("/tcp") and isinstance(bindings, list) else ())
+        if binding["HostIp"] in EVERYWHERE or is_loopback(binding["HostIp"])
     ]
 
 
