@@ -75,7 +75,7 @@ class Stack:
     @cached_property
     def user(self) -> dict[str, str]:
         """That of the user: as tests run, with what was typed, and a home."""
-        root = {"PYTHONPATH": str(ROOT), "FACEGAN_HOME": str(self.home)}
+        root = {"PYTHONPATH": str(ROOT), "FACEGAN_HOME": str(self.home), "FACEGAN_IMAGE": self.image}
         return {**os.environ, **self.typed, **root, "PATH": os.environ["PATH"]}
 
     def command(self, *arguments: str) -> str:
