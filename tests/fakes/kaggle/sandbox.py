@@ -26,7 +26,8 @@ SCRIPT = "/kaggle/src/script.py"  # [F]
 WORKING = "/kaggle/working"
 TOKEN_FILE = "/etc/secrets/kaggle/api-v1-token"  # [S] named by a variable, where kagglehub looks for it
 PATH = "/opt/bin:/usr/local/nvidia/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ARGUMENTS = ("-f", "/root/.local/share/jupyter/runtime/kernel-0.json")  # [F] a notebook's, never the script's own
+HOME = "/root"  # of Kaggle's machine: sessions there are root's, here in a root of their own
+ARGUMENTS = ("-f", f"{HOME}/.local/share/jupyter/runtime/kernel-0.json")  # [F] a notebook's, never the script's own
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64")
 NO_NETWORK = "--net"
 
@@ -100,7 +101,7 @@ def start(machine: Machine) -> subprocess.Popen[bytes]:
     network = () if machine.internet else (NO_NETWORK,)
     return subprocess.Popen(
         [*_unshare(), *network, "/bin/sh", str(machine.folder / "start.sh")],
-        env={"HOME": "/root", "PATH": f"{_prefix() / 'bin'}:{PATH}", **machine.environment},
+        env={"HOME": HOME, "PATH": f"{_prefix() / 'bin'}:{PATH}", **machine.environment},
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -214,7 +214,7 @@ class Session:
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
             "MPLBACKEND": "agg",
-            "PYTHONUSERBASE": "/root/.local",
+            "PYTHONUSERBASE": f"{sandbox.HOME}/.local",
             **self._rules.environment,
         }
         wish = self.wish

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import importlib.util
 import io
 import os
 import re
@@ -84,8 +83,6 @@ def test_what_was_installed_bundles_itself(installed: Path, wheel: bundle.Wheel)
 
 
 def test_it_is_what_the_build_tool_makes(wheel: bundle.Wheel, tmp_path: Path) -> None:
-    if importlib.util.find_spec("hatchling") is None:
-        pytest.skip("hatchling is not installed (pip install --group dev)")
     tree = tmp_path / "tree"
     tree.mkdir()
     for name in ("facegan", "jobs", "infra"):
