@@ -36,6 +36,12 @@ def test_a_port_bound_twice_is_found_under_both() -> None:
     assert [(one.port, one.inner) for one in found] == [(8000, 80), (8001, 80)]
 
 
+@pytest.mark.parametrize(("port", "address"), [("9000/tcp", "192.168.1.5"), ("9000/udp", "127.0.0.1")])
+def test_another_address_or_protocol_is_not_this_machines_loopback(port: str, address: str) -> None:
+    ports = {port: [{"HostIp": address, "HostPort": "9000"}]}
+    assert published(described(ports, {"net": {"Aliases": ["web"]}})) == []
+
+
 @pytest.mark.parametrize("aliases", [None, [], [ID[:12]], ["stack_store_1"], ["stack_store_1", ID[:12]]], ids=str)
 def test_without_a_name_that_sdks_take_it_is_called_by_its_id(aliases: list[str] | None) -> None:
     """`stack_store_1` is what older compose commands call it: no valid host name."""
