@@ -70,7 +70,10 @@ class Committer:
         A cadence in seconds gives way to one still in flight. One in steps waits for it, as long as the
         storage answers: it says where checkpoints are, not what they may cost.
         """
-        policy = self._place.policy
+        policy, stop = self._place.policy, self._place.stop
+        if stop.warned and self._is_free(patience_s=0.0):
+            stop.warned = False
+            return True
         if policy.every_steps is not None:
             return step % policy.every_steps == 0 and self._is_free(patience_s=30.0)
         late = self._place.clock() - self._started_at >= policy.every_s

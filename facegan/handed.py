@@ -39,7 +39,10 @@ class Handed:
     """`files` by the variable that must name their place; `grace_s` is how long the session may take to stop.
 
     `gpu` is the name of the GPU that was asked for, `None` for none; `budget_s` how long the place lets the process
-    run, counted from its start, where it has such a limit.
+    run, counted from its start, where it has such a limit. `cloud` is whose metadata service says when the machine
+    is taken back (`facegan.preemption.CLOUDS`), `None` where there is none. `source` is where on the session's machine
+    its data are prepared from, as long as nobody has. `found` is what whoever started it found on the machine, for the
+    ledger: its GPUs and their driver.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,6 +51,9 @@ class Handed:
     grace_s: float | None = None
     gpu: str | None = None
     budget_s: float | None = None
+    cloud: str | None = None
+    source: Path | None = None
+    found: Json = field(default_factory=dict)
 
 
 def to_bytes(handed: Handed) -> bytes:
@@ -62,6 +68,9 @@ def to_bytes(handed: Handed) -> bytes:
             "grace_s": handed.grace_s,
             "gpu": handed.gpu,
             "budget_s": handed.budget_s,
+            "source": None if handed.source is None else str(handed.source),
+            "cloud": handed.cloud,
+            "found": dict(handed.found),
         }
     ).encode()
 
@@ -81,6 +90,9 @@ def read(path: Path) -> Handed:
             grace_s=found["grace_s"],
             gpu=found["gpu"],
             budget_s=found.get("budget_s"),
+            source=Path(found["source"]) if found.get("source") else None,
+            cloud=found.get("cloud"),
+            found=dict(found.get("found") or {}),
         )
     except OSError as error:
         raise BadInputError(

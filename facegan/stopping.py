@@ -53,6 +53,11 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.cause: StopCause | None = None
+        self.warned = False
+
+    def warn(self) -> None:
+        """Say that a stop may come without another word: a checkpoint is due now. Who makes it takes the word back."""
+        self.warned = True
 
     def give(self, cause: StopCause) -> None:
         """Ask the session to stop. The first cause stands, but for one that forbids more.
