@@ -4,16 +4,17 @@ ARG BASE=python:3.11-slim-bookworm
 
 # Everything but our own code, from a lock. pip stays outside of what is kept. TensorFlow's C++ headers, a fifth of
 # it, are for compiling operations against it. No bytecode: 100 MB that save a session one second. All files bear the
-# time 0, so that the same lock makes the same layer.
+# time 0, and so do the folders above them, which are copied as well: the same lock makes the same layer.
 FROM $BASE AS dependencies
 ARG DEVICE=cpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/facegan
+RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/facegan \
+    && mkdir -p /opt/kept/opt && cp -a /opt/facegan /opt/kept/opt/
 COPY requirements-$DEVICE.txt /opt/
 RUN /opt/installer/bin/pip --python /opt/facegan/bin/python install --no-compile --no-deps --require-hashes \
-        --requirement /opt/requirements-$DEVICE.txt \
-    && rm -rf /opt/facegan/lib/python3*/site-packages/tensorflow/include \
-    && find /opt/facegan -exec touch --no-dereference --date @0 {} +
+        --root /opt/kept --requirement /opt/requirements-$DEVICE.txt \
+    && rm -rf /opt/kept/opt/facegan/lib/python3*/site-packages/tensorflow/include \
+    && find /opt/kept -exec touch --no-dereference --date @0 {} +
 
 # Our own code: installed beside the rest, so that the final stage can take it as a layer of its own.
 FROM dependencies AS code
@@ -24,7 +25,7 @@ RUN /opt/installer/bin/pip --python /opt/facegan/bin/python install --no-compile
 
 FROM $BASE
 RUN mkdir -m 1777 /scratch
-COPY --from=dependencies /opt/facegan /opt/facegan
+COPY --from=dependencies /opt/kept/ /
 COPY --from=code /opt/code/ /
 ENV FACEGAN_HOME=/scratch HOME=/scratch TMPDIR=/scratch PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 VOLUME /scratch

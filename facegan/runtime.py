@@ -17,13 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from facegan import handed, layout, process
+from facegan import handed, layout, preemption, process
 from facegan.attended import Attendant
 from facegan.committer import Wait
-from facegan.experiment import Experiment
+from facegan.deadline import LOOK_EVERY_S, Deadline
+from facegan.experiment import Data, Experiment
 from facegan.home import home
 from facegan.noise import is_noise
 from facegan.output import Output
+from facegan.prepared import Manifest
 from facegan.progress import Seldom
 from facegan.stopping import StopCause, StopSignal
 from facegan.storage import ObjectStore, open_store
@@ -33,7 +35,10 @@ from facegan.worker import Surroundings, run_session
 
 TRAINER = "facegan.training.gan:build"
 DATA = "facegan.data:load"
+SETTLE = "facegan.data.settling:settle"
 REQUIRE_GPU = "facegan.training.device:require_gpu"
+REQUIRE_SEVERAL = "facegan.training.device:several"
+STOPS = ("SIGTERM", "SIGINT", "SIGBREAK")
 PROGRESS_EVERY_S = 15.0  # each piece of a session's output is a request
 GRACE_S = 25.0  # what most places leave between the first signal and the last, where nobody says how long
 
@@ -52,14 +57,21 @@ def main(arguments: Sequence[str]) -> int:
     store_url, run = layout.split_run_url(asked.run_url)
     store = PatientStore(open_store(store_url), time.sleep)
     console = Console()
+    repeat(Deadline(stop, time.monotonic, os._exit, console.say).look, LOOK_EVERY_S)  # to the end of the process
+    if given.cloud is not None:
+        watch = preemption.Watch(preemption.metadata(given.cloud, os.environ, time.time), stop, console.say)
+        repeat(watch.look, watch.every_s)  # to the end of the process
     code = run_session(
         Surroundings(
             store=store,
             run=run,
             number=asked.session,
             holder=new_id(),
-            machine=process.this_process(),
+            machine={**given.found, **process.this_process()},
             origin=given.origin,
+            settle=lambda experiment: settle(
+                experiment.data, given.source, store, attendant(experiment, stop, console.say)
+            ),
             budget_s=given.budget_s,
             build=lambda experiment: build_trainer(
                 experiment, run, store, attendant(experiment, stop, console.say), gpu=given.gpu
@@ -77,6 +89,7 @@ def main(arguments: Sequence[str]) -> int:
             say=console.say,
         )
     )
+    _ignore_signals()
     console.close()
     return code
 
@@ -91,12 +104,22 @@ def build_trainer(
     """The real trainer: TensorFlow and the data are loaded here, when the lease is already held.
 
     Data that are not on this machine come from the run's store, and say how far they are. A session that was
-    asked for on a GPU, and is shown none, says so before it trains a week on the CPU.
+    asked for on a GPU, and is shown none, says so before it trains a week on the CPU; one of several replicas that
+    is shown too few says so before it fetches gigabytes.
     """
     if gpu is not None:
         _named(REQUIRE_GPU)(gpu)
+    if experiment.training.replicas > 1:
+        _named(REQUIRE_SEVERAL)(experiment.training.replicas)
     images = attendant.attend(lambda say: _named(DATA)(experiment.data, home(), store, say))
     return cast("Trainer", _named(TRAINER)(experiment, images, run=run))
+
+
+def settle(data: Data, source: Path | None, store: ObjectStore, attendant: Attendant) -> Manifest | None:
+    """See to it that data that nobody has prepared are one array in the store; `None` where there is nothing to do."""
+    if data.digest is not None and source is None:
+        return None
+    return cast("Manifest | None", attendant.attend(lambda say: _named(SETTLE)(data, source, home(), store, say)))
 
 
 def attendant(experiment: Experiment, stop: StopSignal, say: Callable[[str], object]) -> Attendant:
@@ -189,9 +212,16 @@ def _stop_on_signals(stop: StopSignal, grace_s: float) -> None:
         name = signal.Signals(number).name
         stop.give(StopCause(outcome="interrupted", why=f"received {name}", grace_s=grace_s))
 
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+    for name in STOPS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), ask)
+
+
+def _ignore_signals() -> None:
+    """Everything is said: a stop that comes while the process ends would only take the place of its exit code."""
+    for name in STOPS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _named(name: str) -> Callable[..., object]:

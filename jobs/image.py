@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facegan.experiment import Json
-from jobs import bundle, origin
+from jobs import bundle, origin, reference
 from jobs.errors import JobError
 
 NAME = "facegan-job"
@@ -72,6 +72,9 @@ class Image:
 def build(client: Any, plan: Plan, show: Callable[[str], object]) -> Image:  # noqa: ANN401 - the SDK's
     """Build it; `show` is called with each line of the engine's.
 
+    An engine that dies in the middle may end its answer as if it were whole: the last image that it spoke of has to be
+    the one that bears the tag now, which else might be an older one.
+
     Raises:
         JobError: it cannot be built; the last lines say why.
     """
@@ -93,8 +96,12 @@ def build(client: Any, plan: Plan, show: Callable[[str], object]) -> Image:  # n
         forcerm=True,
         decode=True,
     )
-    _followed(lines, show, f'image "{plan.tag}" cannot be built')
-    return inspected(client, plan.tag)
+    wrong = f'image "{plan.tag}" cannot be built'
+    made = [line["aux"]["ID"] for line in _followed(lines, show, wrong) if "ID" in (line.get("aux") or ())]
+    built = inspected(client, plan.tag)
+    if not made or made[-1] != built.id:
+        raise JobError(f"{wrong}: the engine broke off before it was done", hint="the same command again")
+    return built
 
 
 def context(device: str, wheel: bundle.Wheel) -> bytes:
@@ -115,8 +122,8 @@ def push(client: Any, tag: str, repository: str, show: Callable[[str], object]) 
     Raises:
         JobError: the registry refuses it, or does not answer.
     """
-    name, called = split(repository)
-    called = called or split(tag)[1] or "latest"
+    name, called = reference.split(repository)
+    called = called or reference.split(tag)[1] or "latest"
     client.api.tag(tag, name, called)
     lines = client.api.push(name, tag=called, stream=True, decode=True)
     digest = next(
@@ -143,29 +150,16 @@ def inspected(client: Any, tag: str) -> Image:  # noqa: ANN401 - the SDK's
     """What the engine knows of the image of this tag."""
     found = client.api.inspect_image(tag)
     labels: Mapping[str, str] = found["Config"]["Labels"] or {}
-    digests = [one for one in found["RepoDigests"] or () if split(one)[0] == split(tag)[0]]
     return Image(
         reference=tag,
         id=found["Id"],
-        digest=digests[0] if digests else None,
+        digest=reference.digest(tag, found["RepoDigests"] or ()),
         size=found["Size"],
         created=found["Created"],
         device=labels.get(DEVICE, ""),
         version=labels.get(VERSION, ""),
         revision=labels.get(REVISION, ""),
     )
-
-
-def split(named: str) -> tuple[str, str]:
-    """Repository, and tag or nothing. A colon before the last slash is that of a port.
-
-    >>> split("localhost:5000/me/faces:1.0")
-    ('localhost:5000/me/faces', '1.0')
-    """
-    named = named.partition("@")[0]
-    folders, slash, last = named.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{folders}{slash}{name}", tag
 
 
 def _followed(lines: Iterable[Json], show: Callable[[str], object], wrong: str) -> list[Json]:

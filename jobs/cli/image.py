@@ -13,7 +13,7 @@ import typer
 from facegan import __version__
 from facegan.errors import BadInputError
 from facegan.experiment import unknown
-from jobs import settings
+from jobs import address, settings
 from jobs.cli import options, output
 from jobs.errors import JobError
 
@@ -90,7 +90,7 @@ def list_images(host: options.Host = None, json: options.Json = False) -> None:
 @contextlib.contextmanager
 def _engine(host: str | None) -> Iterator[Any]:
     """A client of the engine that is meant; what goes wrong with it comes in this project's words."""
-    chosen = settings.load({"host": host}).host or None
+    chosen = address.of(settings.load({"host": host}).host or None)
     try:
         engine = importlib.import_module(ENGINE)
     except ModuleNotFoundError as error:

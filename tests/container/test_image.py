@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 import time
 import uuid
@@ -15,7 +16,8 @@ import pytest
 from facegan import __version__
 from jobs import bundle
 from jobs import image as images
-from tests.container.conftest import plan
+from tests.container.conftest import BASE, plan
+from tests.container.runs import WITHIN_S
 from tests.security.canaries import canary, forms
 
 FACTS = """
@@ -114,7 +116,7 @@ def test_it_answers_by_the_entry_point(engine: Any, image: str) -> None:
     made = engine.containers.create(image, read_only=True)
     try:
         made.start()
-        assert made.wait(timeout=60)["StatusCode"] == 2
+        assert made.wait(timeout=WITHIN_S)["StatusCode"] == 2
         assert b"error: which command?" in made.logs()
     finally:
         made.remove(v=True, force=True)
@@ -160,7 +162,7 @@ def test_a_change_of_code_changes_one_small_layer(
     copied = [step["Size"] for step in history if "COPY" in step["CreatedBy"]]
     assert copied[0] < 5e6
     assert copied[1] > 1e9
-    assert took_s < 60, "10 on an idle machine"
+    assert took_s < 240, "10 on an idle machine"
 
 
 def test_the_same_files_make_the_same_layer(engine: Any, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,5 +179,29 @@ def test_the_same_files_make_the_same_layer(engine: Any, image: str, monkeypatch
         built = images.build(engine, plan(f"{image}-twice"), lambda _line: None)
         layers.append(engine.api.inspect_image(built.id)["RootFS"]["Layers"])
         engine.api.remove_image(built.reference)
+        time.sleep(1.1)  # tar counts in seconds
+    assert layers[0] == layers[1]
+
+
+def test_the_same_lock_makes_the_same_layer(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the packages stands for all. The stage that installs it is run twice, and nothing is remembered."""
+    name, whole = bundle.lock("cpu")
+    found = re.search(r"^absl-py==.*?(?=^\S)", whole.decode(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    monkeypatch.setattr(bundle, "lock", lambda _device: (name, found[0].encode()))
+    dockerfile = bundle.dockerfile().decode()
+    first, last = dockerfile.index("# Our own code"), dockerfile.index("FROM $BASE\n")
+    stages = dockerfile[:first] + re.sub("COPY --from=code .*\n", "", dockerfile[last:])
+    monkeypatch.setattr(bundle, "dockerfile", stages.encode)
+    tag = f"facegan-test:{uuid.uuid4().hex[:8]}"
+    sent = images.context("cpu", bundle.wheel())
+    layers = []
+    for _ in range(2):
+        arguments = {"DEVICE": "cpu", **({"BASE": BASE} if BASE else {})}
+        how: dict[str, Any] = {"nocache": True, "rm": True, "decode": True, "network_mode": "host", "tag": tag}
+        for line in engine.api.build(fileobj=io.BytesIO(sent), custom_context=True, buildargs=arguments, **how):
+            assert "error" not in line, line
+        layers.append(engine.api.inspect_image(tag)["RootFS"]["Layers"][-1])
+        engine.api.remove_image(tag)
         time.sleep(1.1)  # tar counts in seconds
     assert layers[0] == layers[1]

@@ -16,7 +16,7 @@ import pytest
 from facegan.ledger import State
 from tests.cloud.servers import free_port
 from tests.container.conftest import require
-from tests.container.runs import Docked, submission
+from tests.container.runs import WITHIN_S, Docked, submission
 from tests.e2e.runs import RUN
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
@@ -66,7 +66,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def wait_for(server: subprocess.Popen[bytes], machine: Machine) -> None:
     asked = [str(machine.programs / "ssh"), machine.url, "true"]
-    for _ in range(100):
+    for _ in range(1_000):
         if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
             return
         assert server.poll() is None, machine.log.read_text()
@@ -81,7 +81,7 @@ def test_a_session_on_a_machine_that_is_logged_in_to(
     monkeypatch.setenv("PATH", str(machine.programs), prepend=os.pathsep)
     answer = user.command(*submission("training.steps=16"), "--host", machine.url)
     assert answer.code == 0, answer.err
-    assert user.command("wait", RUN, "--timeout", "240").code == 0
+    assert user.command("wait", RUN, "--timeout", str(WITHIN_S)).code == 0
     assert user.fold().state is State.FINISHED
     (intent,) = [entry for entry in user.entries() if entry["kind"] == "intent"]
     assert (intent["backend"], intent["host"]) == ("docker", machine.url)

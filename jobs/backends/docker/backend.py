@@ -8,7 +8,7 @@ import importlib
 import math
 import os
 import urllib.parse
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from facegan.experiment import Json
 from facegan.handed import Handed, Origin
 from facegan.lock import alone
 from facegan.process import Life
+from jobs import address, reference
 from jobs.backends import nvidia
-from jobs.backends.base import Backend, Capabilities, Fate, Hand, Machine, Order
+from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.docker import container, reach
 from jobs.backends.docker.container import Limits, Surroundings
 from jobs.errors import JobError
@@ -31,7 +32,6 @@ LAST_LINES = 40
 ENDING_S = 10  # what is left of a process that has said that it ends
 LIVING = {"running", "paused", "restarting"}
 ALL = "all"
-LOCAL = ("unix://", "npipe://")
 ROOTS = (
     "you are root, and a session in a container never is: type the same as another user of the group docker, "
     "or choose --store s3://… or gs://…"
@@ -40,21 +40,33 @@ ELSEWHERE = "the folder is on this machine, and the engine is not: choose --stor
 
 
 class DockerBackend(Backend):
-    """Containers of one Docker engine. `host` is its URL, `None` for the one that the Docker command line uses."""
+    """Containers of one Docker engine: the one at `host`, else the settings' one, else the Docker command line's."""
 
     name = "docker"
 
     def __init__(self, settings: Settings, host: str | None = None) -> None:
-        self.host = host or settings.host or os.environ.get("DOCKER_HOST") or None
+        self._named = host or settings.host or None
         self._settings = settings
+
+    @functools.cached_property
+    def host(self) -> str:  # type: ignore[override]  # found out once, when first asked for
+        """The engine's URL: what the ledger says of each session, so that no other is ever taken for it.
+
+        Raises:
+            BadInputError: the Docker command line's settings name no engine.
+        """
+        return address.of(self._named)
 
     def capabilities(self) -> Capabilities:
         """A folder can be a store only where the engine is on its machine; no session in a container is root."""
-        closed = ROOTS if _user()[0] == 0 else ""
-        closed = closed if self._is_here else ELSEWHERE
+        try:
+            is_here = address.is_here(self.host)
+            closed = (ROOTS if _user()[0] == 0 else "") if is_here else ELSEWHERE
+        except BadInputError as error:  # who only looks at what there is need not be refused
+            is_here, closed = False, f"{error.message}: {error.hint}"
         return Capabilities(
             summary="a container on a Docker engine, here or at --host ssh://me@machine",
-            gpus=(ALL, *(nvidia.names() if self._is_here else ())),
+            gpus=(ALL, *(nvidia.names() if is_here else ())),
             stores=("s3", "gs") if closed else ("file", "s3", "gs"),
             data_is_here=False,
             instead={"file": closed} if closed else {},
@@ -67,15 +79,28 @@ class DockerBackend(Backend):
         return Machine(device="gpu" if gpu else "cpu", cores=there if cpus is None else min(there, math.ceil(cpus)))
 
     def bundle(self, gpu: str | None) -> Json:
-        """The image, by the content of its configuration, and by its digest where it came from a registry."""
-        named = self._settings.image or f"facegan-job:{__version__}-{'gpu' if gpu else 'cpu'}"
+        """The image, by the content of its configuration, and by its digest where it came from a registry.
+
+        Of one that has to be pulled, neither is known.
+        """
+        named = self._image(gpu)
         try:
             with self._asked() as client:
-                found = client.images.get(named)
+                found = client.api.inspect_image(named)
         except self._engine.MissingError:
-            found = self._pulled(named)
-        digests = found.attrs.get("RepoDigests") or [None]
-        return {"image": named, "id": found.id, "digest": digests[0]}
+            _require_registry(named)
+            return {"image": named, "id": None, "digest": None}
+        return {"image": named, "id": found["Id"], "digest": reference.digest(named, found["RepoDigests"] or ())}
+
+    def fetch(self, gpu: str | None) -> None:
+        """Pull the image, if it is not on the engine and its name has a registry."""
+        named = self._image(gpu)
+        try:
+            with self._asked() as client:
+                client.api.inspect_image(named)
+        except self._engine.MissingError:
+            _require_registry(named)
+            self._pull(named)
 
     @contextlib.contextmanager
     def launching(self, run: str) -> Iterator[None]:
@@ -84,8 +109,10 @@ class DockerBackend(Backend):
 
     def command(self, order: Order) -> Json:
         around, _ = self._around(order, {})
+        pulled = {} if order.bundle["id"] else {"pull": order.bundle["image"]}
         return {
-            "engine": self.host or "the one that the docker command uses",
+            "engine": self.host,
+            **pulled,
             "name": container.name(order),
             "create": container.config(order, around),
         }
@@ -146,6 +173,46 @@ class DockerBackend(Backend):
         except FaceganError:
             return ""
         return said.decode(errors="replace")
+
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """Stop the container, which is killed when it takes longer than its grace. It stays, with what it printed."""
+        del delete
+        with self._asked() as client, contextlib.suppress(self._engine.MissingError):
+            if _identity(client) != ref["engine"]:
+                raise BadInputError(
+                    f"the session is on the engine {ref['engine']}, and another answers at {self.host}",
+                    hint=f"docker stop {ref['container'][:12]}, where that engine is",
+                )
+            found = client.api.inspect_container(ref["container"])
+            if found["State"]["Status"] in LIVING:
+                client.api.stop(ref["container"], timeout=found["Config"].get("StopTimeout") or ENDING_S)
+
+    def printed(self, order: Order) -> Iterator[str]:
+        """As long as the container is there."""
+        try:
+            with self._asked() as client:
+                said: bytes = client.api.logs(container.name(order))
+        except self._engine.MissingError:
+            return
+        yield from (line for line in said.decode(errors="replace").splitlines(keepends=True) if line.endswith("\n"))
+
+    def checks(self) -> Sequence[Check]:
+        """Whether the engine answers, and has an image: where the settings or the environment speak of one."""
+        spoken = self._named or self._settings.image or os.environ.get("DOCKER_HOST")
+        if not spoken and self._settings.backend != self.name:
+            return ()
+        try:
+            with self._asked() as client:
+                version = client.version()["Version"]
+            engine = Check(name="docker: engine", ok=True, found=f"{version} at {self.host}")
+        except FaceganError as error:
+            return [Check(name="docker: engine", ok=False, found=error.message, hint=error.hint or "")]
+        try:
+            shipped = self.bundle(None)
+        except FaceganError as error:
+            return [engine, Check(name="docker: image", ok=None, found=error.message, hint=error.hint or "")]
+        there = "on the engine" if shipped["id"] else "to be pulled"
+        return [engine, Check(name="docker: image", ok=True, found=f'"{shipped["image"]}" is {there}')]
 
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Remove containers that have ended, and the volumes with what they were handed. What runs is left alone.
@@ -220,7 +287,7 @@ class DockerBackend(Backend):
     def _around(self, order: Order, environment: dict[str, str]) -> tuple[Surroundings, dict[str, str]]:
         """Where the container stands, and the environment as it is right in there."""
         store, run = layout.split_run_url(order.run_url)
-        path = reach.from_inside(store, environment, self._published() if self._is_here else ())
+        path = reach.from_inside(store, environment, self._published() if address.is_here(self.host) else ())
         folder = _folder(store)
         around = Surroundings(
             run_url=layout.run_url(path.store_url, run),
@@ -248,21 +315,24 @@ class DockerBackend(Backend):
             raise BadInputError(f'this machine has no GPU "{gpu}"', hint=f"it has {', '.join(there) or 'none'}")
         return (str(there.index(gpu)),)
 
-    def _pulled(self, named: str) -> Any:  # noqa: ANN401 - the SDK's
-        """An image that is not on the engine, from its registry if its name has one."""
-        if "/" not in named:
-            raise BadInputError(f'image "{named}" is not on the engine', hint="facegan-job image build")
+    def _image(self, gpu: str | None) -> str:
+        return self._settings.image or f"facegan-job:{__version__}-{'gpu' if gpu else 'cpu'}"
+
+    def _pull(self, named: str) -> None:
+        """Have the engine get the image. What goes wrong on the way it tells in the midst of its answer."""
+        tag = None if reference.split(named)[1] or "@" in named else "latest"
         try:
             with self._asked() as client:
-                return client.images.pull(named)
+                said = [
+                    line["error"] for line in client.api.pull(named, tag, stream=True, decode=True) if "error" in line
+                ]
+                if not said:
+                    client.api.inspect_image(named)
+                    return
+            why = said[0]
         except (self._engine.MissingError, self._engine.EngineError) as error:
-            raise BadInputError(
-                f'image "{named}" cannot be pulled: {error.message}', hint="facegan-job image list"
-            ) from error
-
-    @property
-    def _is_here(self) -> bool:
-        return self.host is None or self.host.startswith(LOCAL)
+            why = error.message
+        raise BadInputError(f'image "{named}" cannot be pulled: {why}', hint="facegan-job image list")
 
     @property
     def _limits(self) -> Limits:
@@ -281,6 +351,11 @@ class DockerBackend(Backend):
         client = self._engine.connect(self.host)
         with self._engine.errors(self.host):
             yield client
+
+
+def _require_registry(named: str) -> None:
+    if "/" not in named:
+        raise BadInputError(f'image "{named}" is not on the engine', hint="facegan-job image build")
 
 
 def _identity(client: Any) -> str:  # noqa: ANN401 - the SDK's

@@ -106,7 +106,7 @@ def config(order: Order, around: Surroundings) -> Json:
         chosen: Json = {"Count": -1} if tuple(around.gpus) == ("all",) else {"DeviceIDs": list(around.gpus)}
         host["DeviceRequests"] = [{"Driver": "", "Capabilities": [["gpu"]], "Options": {}, **chosen}]
     return {
-        "Image": order.bundle["id"],
+        "Image": order.bundle["id"] or order.bundle["image"],
         "Cmd": ["run", around.run_url, "--session", str(order.number), "--handed", f"{SCRATCH}/{HANDED}"],
         "User": "{}:{}".format(*around.user),
         "Labels": called,

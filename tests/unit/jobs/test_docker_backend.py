@@ -13,6 +13,7 @@ from jobs import context as contexts
 from jobs import launch, settings
 from jobs.backends.docker import DockerBackend, backend
 from jobs.settings import KEYS, Settings
+from tests.unit.jobs.test_address import contexts_of
 from tests.unit.jobs.typed import Cli
 
 BOX = "ssh://me@gpu-box"
@@ -32,12 +33,44 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_engine_is_the_flags_then_the_settings_then_the_variables(
     settled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert DockerBackend(settled).host is None
+    assert DockerBackend(settled).host == "unix:///var/run/docker.sock"
     monkeypatch.setenv("DOCKER_HOST", "unix:///variable.sock")
     assert DockerBackend(settled).host == "unix:///variable.sock"
     settled = dataclasses.replace(settled, host="ssh://set@box")
     assert DockerBackend(settled).host == "ssh://set@box"
     assert DockerBackend(settled, BOX).host == BOX
+
+
+def test_the_engine_is_found_out_once(settled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session is recorded where it was started, though somebody changes the variable meanwhile."""
+    chosen = DockerBackend(settled)
+    before = chosen.host
+    monkeypatch.setenv("DOCKER_HOST", BOX)
+    assert chosen.host == before
+    assert DockerBackend(settled).host == BOX
+
+
+def test_a_context_of_another_machine_is_another_machine(
+    settled: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    contexts_of(tmp_path, monkeypatch, box={"Host": BOX})
+    assert DockerBackend(settled).host == BOX
+    assert list(DockerBackend(settled).capabilities().stores) == ["s3", "gs"]
+
+
+def test_a_context_that_is_gone_is_said_where_a_session_is_asked_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who only looks at what there is sees the rest of it."""
+    monkeypatch.setenv("DOCKER_CONTEXT", "gone")
+    assert {one["name"] for one in cli("backends", "--json").json()} >= {"local", "docker"}
+    for store in ("s3://bucket", "file:///tmp/store"):
+        said = cli("submit", "dcgan-mnist", "--backend", "docker", "--store", store, "--dry-run")
+        assert said.code == 2
+        assert 'Docker\'s context "gone" does not exist' in said.err
+    said = cli("image", "list")
+    assert (said.code, said.err.splitlines()) == (
+        2,
+        ['error: Docker\'s context "gone" does not exist', "hint: docker context ls; unset DOCKER_CONTEXT"],
+    )
 
 
 @pytest.mark.parametrize("host", [None, "unix:///run/user/1000/docker.sock"])

@@ -139,6 +139,9 @@ def test_what_is_put_into_the_volume_is_one_file_of_the_session_alone() -> None:
         "grace_s": 90.0,
         "budget_s": None,
         "gpu": "all",
+        "source": None,
+        "cloud": None,
+        "found": {},
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
+import http.client
 import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from tests.unit.jobs.typed import Cli
 
 servers.require("docker")
 
-from docker import errors as failures  # noqa: E402 - only where it is installed
+import requests  # noqa: E402 - only where it is installed
+import urllib3  # noqa: E402
+from docker import errors as failures  # noqa: E402
 from requests import Response  # noqa: E402
 
-from jobs import engine  # noqa: E402
+from jobs import dial, engine  # noqa: E402
 from jobs.engine import ConflictError, EngineError, MissingError  # noqa: E402
 
 RUNNING = "is Docker running? sudo systemctl start docker"
@@ -126,7 +128,9 @@ def test_a_machine_that_ssh_does_not_find(capfd: pytest.CaptureFixture[str], tmp
     assert isinstance(said, UnreachableError)
     assert said.message.startswith(f'the Docker engine at "{url}" does not answer: ')
     assert said.hint == f"this must answer without a password: ssh {url} docker version"
-    assert "Could not resolve hostname -l me -p 22 -- no-such-machine.invalid" in capfd.readouterr().err
+    said_itself = capfd.readouterr().err
+    assert "Could not resolve hostname -o BatchMode=yes" in said_itself
+    assert f"-- {url} docker system dial-stdio" in said_itself
 
 
 def test_no_ssh_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -152,37 +156,56 @@ def test_an_engine_with_a_password_is_refused_and_not_repeated(url: str) -> None
     assert "hush" not in f"{said.message} {said.hint}"
 
 
-def test_the_engine_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_takes_the_call_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh` itself gives up."""
+    monkeypatch.setattr(dial, "CONNECT_S", 1)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+        url = f"ssh://me@127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        said = refusal(url)
+    assert isinstance(said, UnreachableError)
+    assert said.message.startswith(f'the Docker engine at "{url}" does not answer: ')
+    assert time.monotonic() - began < 10
+
+
+def test_a_machine_that_lets_us_in_and_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who asks gives up, and the program that was to carry the question is ended."""
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(engine, "TIMEOUT_S", 1)
+    said = refusal("ssh://me@machine")
+    assert isinstance(said, UnreachableError)
+    assert "timed out" in said.message
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_no_answer_takes_a_minute_at_most() -> None:
+    assert dial.CONNECT_S < engine.TIMEOUT_S <= 60
+    assert 4 * dial.SILENT_S <= 60
+
+
+def test_the_engine_that_is_meant_is_the_one_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///variable.sock")
-    assert engine.address(None) == "unix:///variable.sock"
-    assert engine.address("ssh://me@machine") == "ssh://me@machine", "what is named comes first"
     assert "unix:///variable.sock" in refusal(None).message
 
 
-def test_the_engine_of_the_docker_commands_context(no_contexts: Path) -> None:
-    assert engine.address(None) is None
-    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
-    about = no_contexts / "contexts" / "meta" / hashlib.sha256(b"box").hexdigest()
-    about.mkdir(parents=True)
-    endpoint = {"docker": {"Host": "ssh://me@gpu-box", "SkipTLSVerify": False}}
-    (about / "meta.json").write_text(json.dumps({"Name": "box", "Metadata": {}, "Endpoints": endpoint}))
-    assert engine.address(None) == "ssh://me@gpu-box"
-
-
-def test_a_context_that_is_gone_is_not_taken_for_this_machine(no_contexts: Path) -> None:
-    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
-    with pytest.raises(BadInputError, match="Docker's current context does not exist"):
-        engine.address(None)
-
-
-def test_settings_of_docker_that_cannot_be_read(no_contexts: Path) -> None:
-    (no_contexts / "config.json").write_text(json.dumps({"currentContext": "box"}))
-    about = no_contexts / "contexts" / "meta" / hashlib.sha256(b"box").hexdigest()
-    about.mkdir(parents=True)
-    (about / "meta.json").write_text("{")
-    with pytest.raises(BadInputError, match="Docker's current context cannot be read") as raised:
-        engine.address(None)
-    assert raised.value.hint == "docker context use default"
+@pytest.mark.parametrize(
+    "broken",
+    [
+        urllib3.exceptions.ProtocolError("Connection broken", http.client.IncompleteRead(b"half")),
+        http.client.IncompleteRead(b"half"),
+        requests.exceptions.ChunkedEncodingError("Connection broken"),
+        failures.StreamParseError(ValueError("Unterminated string")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_answer_that_breaks_off_is_none(broken: Exception) -> None:
+    with pytest.raises(UnreachableError, match='the Docker engine at "tcp://box:2376" does not answer: '):  # noqa: SIM117
+        with engine.errors("tcp://box:2376"):
+            raise broken
 
 
 def answer(status: int, text: str) -> failures.APIError:

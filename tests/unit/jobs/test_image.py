@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import image as images
-from jobs import origin
+from jobs import origin, reference
 from jobs.errors import JobError
 
 
@@ -23,7 +23,26 @@ from jobs.errors import JobError
     ],
 )
 def test_a_name_is_split_where_its_tag_begins(named: str, parts: tuple[str, str]) -> None:
-    assert images.split(named) == parts
+    assert reference.split(named) == parts
+
+
+KNOWN = ("ghcr.io/me/faces@sha256:1", "me/faces@sha256:2", "ghcr.io/me/faces@sha256:3", "python@sha256:4")
+
+
+@pytest.mark.parametrize(
+    ("named", "digest"),
+    [
+        ("me/faces:1", "me/faces@sha256:2"),
+        ("docker.io/me/faces", "me/faces@sha256:2"),
+        ("ghcr.io/me/faces:1", "ghcr.io/me/faces@sha256:1"),
+        ("ghcr.io/me/faces@sha256:3", "ghcr.io/me/faces@sha256:3"),
+        ("docker.io/library/python:3.11", "python@sha256:4"),
+        ("localhost:5000/me/faces", None),
+        ("sha256:4", None),
+    ],
+)
+def test_the_digest_is_that_of_the_repository_that_was_named(named: str, digest: str | None) -> None:
+    assert reference.digest(named, KNOWN) == digest
 
 
 @pytest.mark.parametrize(
@@ -57,6 +76,18 @@ def test_a_build_that_fails_says_its_last_lines_and_a_hint() -> None:
     assert seen == ["Step 1/2 : FROM x"]
     assert caught.value.message == 'image "x:1" cannot be built: No space left on device\n  Step 1/2 : FROM x'
     assert caught.value.hint == "docker system df shows what fills the disk of the engine"
+
+
+def test_a_build_that_breaks_off_is_none_though_the_tag_is_that_of_an_older_image() -> None:
+    """As if whole: after a line, and after a stage."""
+    lines = [{"stream": "Step 1/2 : FROM x\n"}, {"aux": {"ID": "sha256:stage"}}]
+    older = {"Id": "sha256:older", "RepoDigests": None, "Config": {"Labels": None}, "Size": 1, "Created": ""}
+    for told in (lines[:1], lines):
+        said = client(*told)
+        said.api.inspect_image = lambda _tag: older
+        with pytest.raises(JobError) as caught:
+            images.build(said, images.Plan(device="cpu", tag="x:1"), lambda _line: None)
+        assert caught.value.message == 'image "x:1" cannot be built: the engine broke off before it was done'
 
 
 def test_a_push_without_a_digest_is_none() -> None:
