@@ -1,0 +1,1 @@
+"""What a session at Colab begins with."""

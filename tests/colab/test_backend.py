@@ -1,0 +1,388 @@
+"""The port, held against the stand-in: one session for a number, whatever breaks, and nothing concluded too early."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from facegan.errors import BadInputError
+from facegan.process import Life
+from jobs.backends.colab import facts, naming
+from jobs.backends.colab.backend import ColabBackend, Times
+from jobs.backends.colab.command import Limits
+from jobs.backends.colab.notes import Notes
+from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
+from tests.colab.submitting import CANARY, backend, hand, order
+from tests.fakes.colab import Colab
+from tests.fakes.colab.fake import AFTER, BEFORE, Fault
+from tests.fakes.colab.machine import Machine
+
+ROOT = Path(__file__).parents[2]
+NAME = naming.name(order())
+CALLS = ("whoami", "sessions", "sessions", "new", "sessions", "exec", "upload", "upload", "exec", "exec")
+
+
+@pytest.fixture
+def here(colab: Colab, tmp_path: Path) -> ColabBackend:
+    return backend(tmp_path, colab.bin)
+
+
+def nobody() -> None:
+    pytest.fail("no credentials are made for a session that is there")
+
+
+def words(refusal: Refusal) -> str:
+    return f"{refusal.message} {refusal.hint}"
+
+
+def content(machine: Machine, name: str) -> Path:
+    return machine.folder / "content" / NAME / name
+
+
+def ended(colab: Colab) -> None:
+    """Wait until the session has said how it ended: it finds no store."""
+    colab.until(content(colab.machine, naming.ENDED).exists)
+
+
+def begun(machine: Machine) -> int:
+    """How often a session's process was begun on it."""
+    return content(machine, naming.LOG).read_text().count("facegan-start: GPUs")
+
+
+# --- one session for a number ---------------------------------------------------------------------
+
+
+def test_a_session_is_submitted_once(colab: Colab, here: ColabBackend, tmp_path: Path) -> None:
+    ref = here.submit(order(), hand)
+    assert ref == {"session": NAME, "endpoint": colab.machine.endpoint, "account": "ada@example.com"}
+    assert tuple(colab.verbs()) == CALLS
+    assert here.submit(order(), nobody) == ref
+    assert backend(tmp_path, colab.bin).submit(order(), nobody) == ref
+    assert colab.verbs().count("new") == 1
+    ended(colab)
+    assert begun(colab.machine) == 1
+    assert here.host == "ada@example.com"
+
+
+def test_one_that_has_ended_is_not_started_again(colab: Colab, here: ColabBackend) -> None:
+    assert here.look_up(order()) is None
+    ref = here.submit(order(), hand)
+    ended(colab)
+    assert here.look_up(order()) is None
+    assert here.submit(order(), nobody) == ref
+    assert begun(colab.machine) == 1
+
+
+def kill_at(colab: Colab, home: Path, place: int, when: str) -> bool:
+    """Submit in a process that is killed at its call of that number; whether it came so far."""
+    first = len(colab.calls)
+    child = subprocess.Popen([sys.executable, "-m", "tests.colab.submitting", str(home), str(colab.bin)], cwd=ROOT)
+    verb = CALLS[place - 1]
+    if when == BEFORE:  # the machine that it was typed on is switched off: the command has no effect either
+        nth = CALLS[:place].count(verb)
+        colab.faults = [Fault(verb=verb, kind="die", when=BEFORE, nth=nth)]
+
+    def watch(number: int, now: str) -> None:
+        if number == first + place and now == when:
+            child.kill()
+            child.wait()
+
+    colab.watcher = watch
+    killed = child.wait(timeout=60) != 0
+    colab.watcher, colab.faults = None, []
+    return killed
+
+
+@pytest.mark.parametrize("when", [BEFORE, AFTER])
+@pytest.mark.parametrize("place", range(1, len(CALLS) + 1), ids=[f"{n}-{verb}" for n, verb in enumerate(CALLS, 1)])
+def test_killed_at_any_call_and_repeated_there_is_one_session(
+    colab: Colab, tmp_path: Path, place: int, when: str
+) -> None:
+    assert kill_at(colab, tmp_path, place, when)
+    here = backend(tmp_path, colab.bin)
+    here.submit(order(), hand)
+    ended(colab)
+    assert begun(colab.machine) == 1
+    assert not colab.ended
+    assert not list((tmp_path / "colab" / NAME).glob(f"{naming.HANDED}*"))
+
+
+def test_a_call_of_the_command_that_outlives_us_is_waited_for(colab: Colab, tmp_path: Path) -> None:
+    """The first command is killed while Colab looks for a machine; the second one finds that call at work."""
+    found, release = threading.Event(), threading.Event()
+
+    def hold(number: int, when: str) -> None:
+        if colab.calls[number - 1][3] == "new" and when == BEFORE:
+            first.kill()
+            first.wait()
+            found.set()
+            assert release.wait(20)
+
+    colab.watcher = hold
+    first = subprocess.Popen([sys.executable, "-m", "tests.colab.submitting", str(tmp_path), str(colab.bin)], cwd=ROOT)
+    assert found.wait(60)
+    threading.Timer(0.5, release.set).start()
+    backend(tmp_path, colab.bin).submit(order(), hand)
+    assert colab.verbs().count("new") == 1
+    assert len(colab.machines) == 1
+
+
+def test_a_machine_whose_command_did_not_live_to_name_it_is_found_untouched(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.dies_in_new = True
+    with pytest.raises(Uncertain):
+        here.submit(order(gpu="T4"), hand)
+    endpoint = colab.machine.endpoint
+    assert here.submit(order(gpu="T4"), hand)["endpoint"] == endpoint
+    ended(colab)
+    assert begun(colab.machine) == 1
+
+
+def test_a_machine_that_somebody_works_on_is_not_taken(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.machines, colab.rules.dies_in_new = 2, True
+    with pytest.raises(Uncertain):
+        here.submit(order(gpu="T4"), hand)
+    theirs = colab.machine
+    (theirs.folder / "content" / "thesis.ipynb").write_text("{}")
+    colab.rules.dies_in_new = False
+    ref = here.submit(order(gpu="T4"), hand)
+    assert ref["endpoint"] != theirs.endpoint
+    assert not content(theirs, naming.BUNDLE).exists()
+
+
+def test_one_that_was_there_before_is_not_taken_for_ours(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.machines = 2
+    theirs = colab.assign("T4")
+    colab.faults = [Fault(verb="new", kind="die")]
+    with pytest.raises(Uncertain):
+        here.submit(order(gpu="T4"), hand)
+    assert here.submit(order(gpu="T4"), hand)["endpoint"] != theirs.endpoint
+
+
+def test_one_that_was_only_looked_at_is_not_ours(colab: Colab, here: ColabBackend, tmp_path: Path) -> None:
+    """A command is killed between giving somebody's machine the name, and looking whether it is used."""
+    colab.rules.machines = 2
+    theirs = colab.assign("T4")
+    (theirs.folder / "content" / "thesis.ipynb").write_text("{}")
+    notes = Notes(tmp_path, NAME)
+    notes.creating([])
+    notes.trying()
+    notes.adopt(theirs.endpoint)
+    assert here.submit(order(gpu="T4"), hand)["endpoint"] != theirs.endpoint
+
+
+# --- what the command says ------------------------------------------------------------------------
+
+
+def test_no_machine_is_no_capacity(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.no_machine = True
+    with pytest.raises(Capacity, match="Allocation refused") as caught:
+        here.submit(order(gpu="T4"), hand)
+    assert "resume RUN" in words(caught.value)
+    assert not colab.machines
+
+
+def test_a_gpu_that_the_account_may_not_have_is_quota(colab: Colab, here: ColabBackend) -> None:
+    with pytest.raises(Quota, match="Backend rejected accelerator 'H100'"):
+        here.submit(order(gpu="H100"), hand)
+    assert not colab.machines
+
+
+def test_another_gpu_than_was_asked_for_is_given_back(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.gives = "L4"
+    with pytest.raises(Capacity, match="a T4 was asked for, and Colab gave L4"):
+        here.submit(order(gpu="T4"), hand)
+    assert not colab.machines
+
+
+def test_a_gpu_that_nobody_knows_is_refused_before_anything_is_asked(colab: Colab, here: ColabBackend) -> None:
+    with pytest.raises(InvalidJob, match='no GPU "P100"') as caught:
+        here.bundle("P100")
+    assert "T4" in words(caught.value)
+    assert not colab.calls
+
+
+@pytest.mark.parametrize(("strategy", "state"), [("oauth2", "absent"), ("adc", "absent"), ("adc", "expired")])
+def test_nobody_signed_in_is_our_own_fault(
+    colab: Colab, here: ColabBackend, tmp_path: Path, strategy: str, state: str
+) -> None:
+    colab.rules.sign_in = state
+    if strategy == "adc":
+        folder = tmp_path / ".config" / "gcloud"
+        folder.mkdir(parents=True)
+        (folder / "application_default_credentials.json").write_text("{}")
+    with pytest.raises(Auth) as caught:
+        here.bundle("T4")
+    assert f"--auth={strategy}" in colab.calls[0]
+    assert "colab sessions" in words(caught.value)
+    assert "SECRET" not in words(caught.value)
+    with pytest.raises(Uncertain):  # of a number that is asked for, it says nothing
+        here.submit(order(), nobody)
+
+
+def test_a_list_that_nobody_was_asked_for_is_not_empty(colab: Colab, here: ColabBackend) -> None:
+    """The command takes a failed sign-in for an account without machines, and ends well."""
+    ref = here.submit(order(), hand)
+    (here._home / "colab" / NAME / "sessions.json").unlink()
+    colab.rules.sign_in = "expired"
+    assert here.fate(ref).life is Life.UNKNOWN
+    with pytest.raises(Uncertain):
+        here.look_up(order())
+
+
+def test_another_account_knows_nothing_of_a_session(colab: Colab, here: ColabBackend, tmp_path: Path) -> None:
+    ref = here.submit(order(), hand)
+    colab.rules.user = "grace@example.com"
+    assert backend(tmp_path, colab.bin).fate(ref).life is Life.UNKNOWN
+
+
+@pytest.mark.parametrize("strategy", ["oauth2", "adc"])
+def test_without_the_internet_nothing_is_concluded(
+    colab: Colab, tmp_path: Path, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = backend(tmp_path, colab.bin).submit(order(), hand)
+    if strategy == "adc":
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/somewhere")
+    colab.rules.internet = False
+    here = backend(tmp_path, colab.bin)
+    assert here.fate(ref).life is Life.UNKNOWN
+    with pytest.raises(Uncertain) as caught:
+        here.look_up(order())
+    assert "internet" in words(caught.value)
+
+
+@pytest.mark.parametrize("verb", ["sessions", "new", "exec"])
+def test_a_command_that_hangs_is_ended(colab: Colab, tmp_path: Path, verb: str) -> None:
+    colab.faults = [Fault(verb=verb, kind="hang", when=AFTER)]
+    here = backend(tmp_path, colab.bin, limits=Limits(ask_s=1.5, move_s=1.5, create_s=3.0, cell_s=1.0, stay_s=0.1))
+    with pytest.raises(Uncertain, match=f"colab {verb} does not answer within"):
+        here.submit(order(), hand)
+
+
+@pytest.mark.parametrize("verb", ["sessions", "new", "exec", "download"])
+def test_what_nobody_understands_concludes_nothing(colab: Colab, here: ColabBackend, verb: str) -> None:
+    if verb == "download":
+        ref = here.submit(order(), hand)
+    colab.faults = [Fault(verb=verb, kind="garbage")]
+    if verb == "download":
+        assert here.fate(ref).life is Life.UNKNOWN
+        return
+    with pytest.raises(Uncertain, match="502 Bad Gateway"):
+        here.submit(order(), hand)
+
+
+def test_without_the_command_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    here = backend(tmp_path, tmp_path)
+    with pytest.raises(BadInputError, match='"colab" is not installed') as caught:
+        here.bundle("T4")
+    assert f"pip install {facts.PACKAGE}" in str(caught.value.hint)
+    assert "facegan-job export colab" in str(caught.value.hint)
+    assert here.checks() == ()
+
+
+def test_a_newer_version_is_announced_and_nothing_else_changes(colab: Colab, here: ColabBackend) -> None:
+    colab.rules.newer = True
+    ref = here.submit(order(), hand)
+    assert here.submit(order(), nobody) == ref
+
+
+# --- what becomes of it ---------------------------------------------------------------------------
+
+
+def test_a_session_that_could_not_begin_says_why(colab: Colab, here: ColabBackend) -> None:
+    ref = here.submit(order(gpu="T4"), hand)
+    ended(colab)
+    fate = here.fate(ref)
+    assert fate.life is Life.GONE
+    assert "could not begin at Colab: this session cannot reach its store at 127.0.0.1:1" in fate.why
+    assert "cannot reach its store" in here.last_words(order())
+    printed = list(here.printed(order()))
+    assert printed[0] == "facegan-start: GPUs: Tesla T4\n"
+    here.sweep(order().run_url, keep=())
+    assert not colab.machines
+    assert list(here.printed(order())) == printed, "kept when its machine is given back"
+
+
+def test_one_that_failed_gives_its_machine_back_when_nobody_comes(colab: Colab, tmp_path: Path) -> None:
+    here = backend(tmp_path, colab.bin, times=Times(missing_s=0.1, linger_s=0.2))
+    ref = here.submit(order(), hand)
+    colab.until(lambda: colab.ended)
+    assert colab.ended[0].why == "unassigned"
+    assert here.fate(ref).life is Life.UNKNOWN, "not on the first look"
+    time.sleep(0.2)
+    assert here.fate(ref).life is Life.GONE
+
+
+def test_a_machine_of_another_computer_is_known_by_its_endpoint(colab: Colab, tmp_path: Path) -> None:
+    ref = backend(tmp_path / "one", colab.bin).submit(order(), hand)
+    ended(colab)
+    there = backend(tmp_path / "two", colab.bin)
+    assert there.look_up(order()) is None, "Colab keeps no names"
+    assert there.fate(ref).life is Life.GONE
+    there.cancel(ref)
+    assert not colab.machines
+
+
+def test_it_is_cancelled_for_certain_and_more_than_once(colab: Colab, here: ColabBackend) -> None:
+    ref = here.submit(order(), hand)
+    here.cancel(ref)
+    assert not colab.machines
+    here.cancel(ref)
+
+
+def test_a_sweep_leaves_what_has_not_ended(colab: Colab, tmp_path: Path) -> None:
+    here = backend(tmp_path, colab.bin)
+    colab.faults = [Fault(verb="upload", kind="die")]
+    with pytest.raises(Uncertain):
+        here.submit(order(), hand)
+    here.sweep(order().run_url, keep=())
+    assert colab.machines, "another command may be about to start it"
+    later = backend(tmp_path, colab.bin, wall_s=lambda: time.time() + 7200)
+    later.sweep(order().run_url, keep=(1,))
+    later.sweep(order(run="another").run_url, keep=())
+    assert colab.machines
+    later.sweep(order().run_url, keep=())
+    assert not colab.machines
+
+
+def test_what_doctor_looks_at(colab: Colab, here: ColabBackend) -> None:
+    assert [(each.name, each.ok) for each in here.checks()] == [
+        ("colab", True), ("colab account", True), ("colab balance", None),
+    ]  # fmt: skip
+    colab.rules.sign_in = "absent"
+    assert [(each.name, each.ok) for each in here.checks()] == [("colab", True), ("colab account", False)]
+    assert here.quota() is None
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def test_no_secret_stays_anywhere(colab: Colab, here: ColabBackend, tmp_path: Path) -> None:
+    """Not in a file here or there, what was typed, what the command keeps, the ref, or the process list."""
+    shown = json.dumps(here.command(order()))
+    modes: list[int] = []
+
+    def look(number: int, when: str) -> None:
+        words = colab.calls[number - 1]
+        if "upload" in words and naming.HANDED in words[-1] and when == BEFORE:
+            local = Path(words[-2])
+            modes.extend([local.stat().st_mode & 0o777, local.parent.stat().st_mode & 0o777])
+
+    colab.watcher = look
+    ref = here.submit(order(), hand)
+    processes = json.dumps(colab.machine.processes())
+    ended(colab)
+    assert modes == [0o600, 0o700]
+    assert content(colab.machine, "").stat().st_mode & 0o777 == 0o700
+    kept = [path for folder in (tmp_path, colab.machine.folder / "content", colab.machine.folder / "tmp")
+            for path in folder.rglob("*") if path.is_file()]  # fmt: skip
+    assert content(colab.machine, naming.BUNDLE) in kept
+    texts = [path.read_bytes().decode(errors="replace") for path in kept]
+    everything = [shown, processes, json.dumps(ref), json.dumps(colab.calls), *colab.rules.history, *texts]
+    assert not [text for text in everything if CANARY in text]

@@ -1,0 +1,102 @@
+"""A run that really trains, in three sessions of the stand-in: told to stop, cut off, and to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from facegan.ledger import Fold, State
+from facegan.storage import open_store
+from facegan.verify import verify
+from jobs import context as contexts
+from jobs import launch, recipe, settings
+from jobs.backends.colab import naming
+from jobs.backends.colab.backend import Times
+from jobs.context import Context
+from jobs.launch import Place
+from tests.cloud import servers
+from tests.cloud.test_killed_training import copied
+from tests.colab.submitting import SOON, backend
+from tests.e2e import outcome
+from tests.e2e.runs import RUN, SHORT, STEPS, User
+from tests.fakes.colab import Colab
+
+CADENCE = 8  # steps between checkpoints
+GRACE_S = launch.SHORTEST_GRACE_S
+HURRIED = Times(session_s=2 * GRACE_S + 12, margin_s=1.0)  # hardly a second of it is for training
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket that sessions reach as they would any other service that speaks S3."""
+    servers.require("tensorflow", "boto3")
+    for name, value in servers.NOBODY.items():
+        monkeypatch.setenv(name, value)
+    with servers.moto() as endpoint:
+        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+
+
+@pytest.fixture
+def context(store: str, boring_environment: Path) -> Context:
+    return contexts.real(settings.load(environment={"FACEGAN_HOME": str(boring_environment), "FACEGAN_STORE": store}))
+
+
+def place(colab: Colab, context: Context, times: Times = SOON) -> Place:
+    here = backend(context.settings.home, colab.bin, store=context.store.url, times=times)
+    return Place(backend=here, gpu=None, bundle=here.bundle(None))
+
+
+def fold(context: Context) -> Fold:
+    return context.ledger(RUN).refresh()
+
+
+def log(colab: Colab) -> str:
+    """What the machine that was given back last, or the one that is there, has printed."""
+    machine = [*colab.ended, *colab.machines.values()][-1]
+    (found,) = (machine.folder / "content").glob(f"facegan-*/{naming.LOG}")
+    return found.read_text()
+
+
+@pytest.mark.timeout(280)
+def test_it_ends_like_an_untouched_run(
+    colab: Colab, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = recipe.resolve("dcgan-mnist", [*SHORT, "session.heartbeat_s=0.5"], device="cpu", cores=1)
+    ledger = launch.create(context, RUN, chosen)
+    colab.rules.idle_s = 3.0  # nobody is connected while it trains
+    later = place(colab, context).backend
+    monkeypatch.setattr(launch, "open_backend", lambda *_, **__: later)
+
+    launch.submit(context, ledger, place(colab, context, HURRIED), str)
+    assert not colab.ended, "submit does not wait for it"
+    colab.until(lambda: not fold(context).open, seconds=120, every_s=0.1)
+    first = fold(context)
+    assert first.state is State.INTERRUPTED, log(colab)
+    assert "are used" in str(first.end), first.end
+    colab.until(lambda: colab.ended, seconds=60)
+    assert colab.ended[-1].why == "unassigned", "a session that ended well gives its machine back by itself"
+
+    launch.resume(context, ledger, place(colab, context), None, str)
+    colab.until(lambda: fold(context).reached >= first.reached + CADENCE, seconds=120, every_s=0.1)
+    colab.take(colab.machine.endpoint, "cap")
+    known = fold(context).reached
+    assert known < STEPS
+    assert fold(context).open, "nobody has told us"
+    colab.until(lambda: not launch.bury(context, ledger).open, seconds=60, every_s=0.1)
+    assert "not at Colab any more" in str(fold(context).end)
+
+    launch.resume(context, ledger, place(colab, context), None, str)
+    colab.until(lambda: fold(context).state is State.FINISHED, seconds=120, every_s=0.1)
+    assert fold(context).reached == STEPS
+    assert not verify(context.ledger(RUN)).wrong
+    assert colab.verbs().count("new") == 3
+
+    copied(open_store(context.store.url), tmp_path / "colab" / "store")
+    alone = User(home=tmp_path / "alone")
+    alone.home.mkdir()
+    monkeypatch.delenv("FACEGAN_STORE", raising=False)
+    alone.create("session.heartbeat_s=0.5")
+    assert alone.session() == 0
+    assert outcome.outcome(tmp_path / "colab", RUN) == alone.outcome()
