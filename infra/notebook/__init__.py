@@ -1,0 +1,1 @@
+"""What runs in an exported notebook, as text for the exporting machine to fill in."""

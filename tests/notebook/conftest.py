@@ -1,0 +1,58 @@
+"""A bucket with a run in it, its exported notebooks, and what notebooks on a place's machines find there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from jobs import cli
+from tests.cloud import servers
+from tests.cloud.test_killed_training import CloudUser
+from tests.e2e.runs import RUN
+
+PLACES = Path(__file__).parent / "places"
+CANARY = "canary-that-must-not-be-seen"
+KEYS = {"AWS_ACCESS_KEY_ID": f"id-{CANARY}", "AWS_SECRET_ACCESS_KEY": f"key-{CANARY}"}
+NO_KEYS = {name: value for name, value in servers.NOBODY.items() if name not in KEYS}
+
+Export = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    servers.require("tensorflow", "boto3", "ipykernel", "nbformat")
+    with servers.moto() as url:
+        yield url
+
+
+@pytest.fixture
+def user(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudUser:
+    """Somebody with a run in a bucket."""
+    for name, value in servers.NOBODY.items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "user"
+    home.mkdir()
+    url = f"s3://{servers.BUCKET}/{tmp_path.name}?endpoint={endpoint}"
+    return CloudUser(home=home, store_url=url, variables=servers.NOBODY)
+
+
+@pytest.fixture
+def export(user: CloudUser, tmp_path: Path) -> Export:
+    """Type `facegan-job export PLACE RUN`; the file."""
+
+    def typed(place: str, *more: str) -> Path:
+        target = tmp_path / f"{place}.ipynb"
+        assert cli.run(["export", place, RUN, "--store", user.store_url, "-o", str(target), *more]) == 0
+        return target
+
+    return typed
+
+
+def on(place: str, secrets: Path, found: Mapping[str, str | None] = KEYS) -> dict[str, str]:
+    """The variables of a machine there, whose notebooks have these secrets."""
+    secrets.write_text(json.dumps(found))
+    token = {"KAGGLE_USER_SECRETS_TOKEN": "token"} if place == "kaggle" else {}
+    return {**NO_KEYS, "PYTHONPATH": str(PLACES / place), "TEST_SECRETS": str(secrets), **token}

@@ -1,0 +1,113 @@
+"""Exported notebooks, opened and run in a real Jupyter: they train, are interrupted and killed, and go on."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facegan.ledger import Fold, State
+from facegan.verify import verify
+from tests.cloud.test_killed_training import CloudUser
+from tests.e2e.outcome import entries
+from tests.e2e.runs import RUN
+from tests.notebook.conftest import CANARY, Export, on
+from tests.notebook.jupyter import Jupyter, jupyter
+
+STEPS = 64
+LONGER = (f"training.steps={STEPS}", "evaluation.every_steps=32", "session.lease_s=6")
+
+
+def until(happened: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 200.0) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.1)
+
+
+def fold(user: CloudUser) -> Fold:
+    return user.context.ledger(RUN).refresh()
+
+
+@pytest.mark.timeout(280)
+def test_a_run_is_interrupted_killed_and_opened_twice_and_ends_as_if_nothing_had_happened(
+    user: CloudUser, export: Export, tmp_path: Path
+) -> None:
+    user.create(*LONGER)
+    colab, kaggle = export("colab"), export("kaggle")
+    here, there = tmp_path / "here", tmp_path / "there"
+    variables = on("colab", tmp_path / "secrets.json")
+
+    with jupyter(colab, here, variables) as kernel:
+        reached = interrupted(kernel, user)
+        kernel.begin(kernel.cells["train"])
+        until(lambda: fold(user).reached > reached)
+        kernel.kill()
+
+    rival = jupyter(kaggle, there, on("kaggle", tmp_path / "others.json"))
+    with jupyter(colab, here, variables) as kernel, rival as other:
+        other.make_ready()
+        kernel.make_ready()
+        third = kernel.begin(kernel.cells["train"])
+        until(lambda: fold(user).newest == 3 and fold(user).holder is not None, lambda: third.printed)
+        assert not exposed()
+        refused = other.run("train")
+        assert refused.error is not None
+        assert refused.error.startswith("exit 73: another session holds the run and is alive")
+        assert "session 3 holds the run, and is alive" in refused.printed
+        assert "Traceback" not in refused.printed
+        assert third.end().error is None, third.printed
+        assert "the run has all its steps" in third.printed
+        assert CANARY not in third.printed + refused.printed
+
+    assert fold(user).state is State.FINISHED
+    through = user.outcome()
+    told = entries(user.home, RUN)
+    assert [entry["session"] for entry in told if entry["kind"] == "lease"] == [1, 2, 3]
+    assert {entry["backend"] for entry in told if entry["kind"] == "intent"} == {"hand"}
+    assert not [entry for entry in told if "over" in entry], "it waited for one that had ended"
+    assert CANARY not in str(told)
+    verdict = verify(user.context.ledger(RUN))
+    assert (verdict.wrong, verdict.steps) == ([], STEPS)
+    assert through == untouched(user)
+
+
+def exposed() -> list[Path]:
+    """Where other processes of this machine could read a key."""
+    shown = []
+    for path in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
+        with contextlib.suppress(OSError):  # it has ended
+            shown += [path] if CANARY.encode() in path.read_bytes() else []
+    return shown
+
+
+def interrupted(kernel: Jupyter, user: CloudUser) -> int:
+    """Train in this kernel for a while, and interrupt it as its person does; the step that was reached."""
+    kernel.make_ready()
+    first = kernel.begin(kernel.cells["train"])
+    until(lambda: first.over.is_set() or fold(user).reached >= 8, lambda: first.printed)
+    assert not first.over.is_set(), first.printed
+    kernel.interrupt()
+    assert first.end().error is None, first.printed
+    assert "interrupted: it makes a last checkpoint and ends" in first.printed
+    assert "Run this cell again" in first.printed
+    now = fold(user)
+    assert now.state is State.INTERRUPTED
+    assert 8 <= now.reached < STEPS
+    return now.reached
+
+
+def untouched(user: CloudUser) -> object:
+    """What becomes of the same run where nothing happens."""
+    (user.home / "alone").mkdir()
+    place, mark, options = user.store_url.partition("?")
+    alone = CloudUser(
+        home=user.home / "alone", store_url=f"{place}/alone{mark}{options}", variables=dict(user.variables)
+    )
+    alone.create(*LONGER)
+    assert alone.session() == 0
+    return alone.outcome()
