@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from jobs import context as contexts
 from jobs import launch, runs, settings
-from jobs.cli import attach, options, output
+from jobs.cli import options, output
+from jobs.cli.watch import Manner, launched
 from jobs.ended import EndedRuns
+from jobs.supervision import places
+from jobs.supervision.past import Past, Relay
+from jobs.supervision.policy import parse
 
 
 def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -19,14 +24,20 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     host: options.Host = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Make the run so many steps long.")] = None,
     store: options.Store = None,
+    watch: options.Watch = False,
     detach: options.Detach = False,
     json: options.Json = False,
 ) -> int:
     """Give an interrupted, stopped or failed run another session, and follow it."""
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
-    where = launch.place(context, backend, gpu, host)
+    said = Past(ledger).relay() if backend is None else None
+    relay = said or Relay(backends=parse(backend or context.settings.backend), gpu=gpu)
+    relay = replace(relay, gpu=gpu or relay.gpu)
+    where = places.first(context, relay, host, output.say)
+    if backend is not None or said is not None or watch:
+        where = replace(where, relay=relay.to_json())
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
-    launch.resume(context, ledger, where, steps, output.say)
     output.say(f"run {ledger.run}")
-    return attach.attach(context, ledger, detach=detach, json=json)
+    how = Manner(watch=watch, detach=detach, json=json)
+    return launched(context, ledger, lambda: launch.resume(context, ledger, where, steps, output.say), relay, how)

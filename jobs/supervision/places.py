@@ -1,0 +1,134 @@
+"""What places say: of sessions that have not ended, and of whether they could run another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from facegan.errors import BadInputError, FaceganError
+from facegan.ledger import Ledger
+from facegan.ledger.fold import OpenSession
+from facegan.process import Life
+from jobs import launch, recipe
+from jobs.context import Context
+from jobs.launch import Place
+from jobs.refusals import Refusal, Uncertain
+from jobs.supervision import asking
+from jobs.supervision.past import Ended, Relay
+from jobs.supervision.seen import Offer, Policy, Sighting
+
+
+@dataclass(kw_only=True)
+class Missing:
+    """Since when this process has looked for sessions that their place does not know: by run and number.
+
+    By its own clock, and no more than a courtesy to itself: a process that is killed looks twice again.
+    """
+
+    since: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def for_s(self, name: tuple[str, int], now: float) -> float:
+        return now - self.since.setdefault(name, now)
+
+    def forget(self, run: str, numbers: Collection[int]) -> None:
+        """Those numbers of the run are known, or have ended: all but `numbers` are forgotten."""
+        self.since = {name: at for name, at in self.since.items() if name[0] != run or name[1] in numbers}
+
+
+def sight(context: Context, ledger: Ledger, missing: Missing) -> Sequence[Sighting]:
+    """Ask after every session of the run that has not ended."""
+    found = [_sight(context, ledger, session, missing) for session in ledger.fold.open]
+    missing.forget(ledger.run, [each.number for each in found if each.missing_s is not None])
+    return found
+
+
+def _sight(context: Context, ledger: Ledger, session: OpenSession, missing: Missing) -> Sighting:
+    fate = launch.fate(context, session)
+    seen = Sighting(number=session.number, life=fate.life, why=fate.why)
+    if fate.life is not Life.UNKNOWN or session.by is not None or session.machine is not None:
+        return seen
+    name = (ledger.run, session.number)
+    known = asking.is_known(context, ledger, session)
+    if known is False:
+        return replace(seen, missing_s=missing.for_s(name, context.clock()))
+    # what is found under a name that nobody has written a ref down for is for `launch.begin` to find
+    return replace(seen, missing_s=0.0) if known and session.ref is None else seen
+
+
+def first(
+    context: Context, relay: Relay, host: str | None, say: Callable[[str], object], *, fetch: bool = True
+) -> Place:
+    """The first of the backends that can run a session as it is asked for.
+
+    Raises:
+        BadInputError: none can, and a host is one backend's own; says why the first cannot.
+        FaceganError: the first says no, or does not answer, and no other can.
+    """
+    if host is not None and len(relay.backends) > 1:
+        raise BadInputError(f'--host "{host}" is of one backend, not of {len(relay.backends)}', hint="name that one")
+    errors: list[FaceganError] = []
+    for name in relay.backends:
+        try:
+            return launch.place(context, name, relay.gpu, host, fetch=fetch)
+        except FaceganError as error:
+            errors.append(error)
+            if len(relay.backends) > 1:
+                say(f"not on {name}: {error.message}")
+    raise errors[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What backends of the policy could do now, and the places themselves of those that can, by name."""
+
+    offers: Sequence[Offer]
+    places: dict[str, Place]
+
+
+def survey(context: Context, ledger: Ledger, policy: Policy, past: Sequence[Ended]) -> Choice:
+    """Ask every backend that the run may go to, as it was asked before: the same host of it."""
+    places: dict[str, Place] = {}
+    offers = []
+    for name in policy.backends:
+        host = next((ended.host for ended in past if ended.backend == name), None)
+        try:
+            where = fitting(context, ledger, name, policy, host)
+        except BadInputError as error:
+            offers.append(Offer(backend=name, unfit=error.message))
+        except FaceganError as error:
+            says_no = isinstance(error, Refusal) and not isinstance(error, Uncertain)
+            offers.append(Offer(backend=name, unfit=error.message, passing=not says_no))
+        else:
+            places[name] = where
+            offers.append(_offer(where))
+    return Choice(offers=offers, places=places)
+
+
+def _offer(where: Place) -> Offer:
+    """What the quota allows; all, where the place does not say: it refuses what it does not allow."""
+    name = where.backend.name
+    if where.gpu is None:
+        return Offer(backend=name)  # what is rationed are GPUs
+    try:
+        allowance = where.backend.quota()
+    except FaceganError:
+        return Offer(backend=name)
+    if allowance is None:
+        return Offer(backend=name)
+    resets_at = allowance.resets_at.timestamp() if allowance.resets_at else None
+    return Offer(backend=name, left_s=allowance.left_s, resets_at=resets_at)
+
+
+def fitting(context: Context, ledger: Ledger, name: str, policy: Policy, host: str | None = None) -> Place:
+    """This backend as the place of the run's next session.
+
+    Raises:
+        BadInputError: it cannot be; says why.
+        FaceganError: it says no, or does not answer.
+    """
+    where = launch.place(context, name, policy.gpu, host)
+    able, chosen = where.backend.capabilities(), ledger.created()
+    home = context.settings.home if able.data_is_here else None
+    recipe.require_data(chosen.data, home, context.store, able.data_there)
+    launch.suited(context, where, launch.order(context, ledger.run, launch.first(where)), chosen)
+    return replace(where, relay=Relay(backends=policy.backends, gpu=policy.gpu).to_json())

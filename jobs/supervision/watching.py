@@ -1,0 +1,209 @@
+"""Doing what was decided, for one run until nothing is to be done, and for many over and over.
+
+The crash argument: each thing done is one of `launch`'s, which may be cut off anywhere and done again. What is kept
+here between two looks (since when a place does not know a number, what was said last) spares requests and words.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from facegan.errors import BadInputError, DamagedError, FaceganError
+from facegan.ledger import FINAL, Ledger, NoRunError
+from jobs import launch, runs, sweeping
+from jobs.context import Context
+from jobs.ended import EndedRuns
+from jobs.errors import JobError
+from jobs.run import view
+from jobs.supervision import asking
+from jobs.supervision.actions import Ask, Begin, Bury, GiveUp, Leave, Rest, Wait
+from jobs.supervision.decision import MISSING_S, decide, hopeless
+from jobs.supervision.past import Past
+from jobs.supervision.places import Choice, Missing, fitting, sight, survey
+from jobs.supervision.policy import Allowed
+from jobs.supervision.seen import Policy, Seen
+
+LOOK_EVERY_S = 15.0
+SYNC_EVERY_S = 60.0
+MOST_AT_ONCE = 12  # things done for one run in one round: each place may refuse, and each number may have to be buried
+
+
+class Voice(Protocol):
+    """Whom a watch tells of what it does."""
+
+    @abstractmethod
+    def say(self, run: str, text: str) -> None: ...
+
+    @abstractmethod
+    def complain(self, run: str, error: FaceganError) -> None: ...
+
+    @abstractmethod
+    def give_up(self, run: str, why: str) -> None: ...
+
+    @abstractmethod
+    def sync(self, names: Sequence[str]) -> None: ...
+
+
+@dataclass(kw_only=True)
+class _Watched:
+    """A run as it was when it was looked at last."""
+
+    ledger: Ledger
+    rest: Rest | None = None
+    seq: int = -1
+    synced: int = -1
+    swept: int | None = None
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """One process that watches runs: all that go on, where no `names` are given."""
+
+    context: Context
+    allowed: Allowed
+    voice: Voice
+    names: Sequence[str] | None = None
+    _watched: dict[str, _Watched] = field(default_factory=dict)
+    _missing: Missing = field(default_factory=Missing)
+    _synced_at: float | None = None
+
+    def once(self) -> Mapping[str, Rest]:
+        """Look at each run once, and do what is to be done; how each is left, by name.
+
+        Where a place does not know a number that nobody has leased, it is asked again after a minute.
+        """
+        rests = self._round()
+        if self._missing.since:
+            self.context.sleep(MISSING_S)
+            rests = self._round()
+        self._sync(at_once=True)
+        return rests
+
+    def until_over(self) -> Mapping[str, Rest]:
+        """Look again and again until each of the runs is over or given up; without `names`, for ever."""
+        while True:
+            rests = self._round()
+            if self.names is not None and all(_is_over(rest) for rest in rests.values()):
+                self._sync(at_once=True)
+                return rests
+            self._sync(at_once=False)
+            self.context.sleep(LOOK_EVERY_S)
+
+    def _round(self) -> Mapping[str, Rest]:
+        rests = {}
+        for name in self.names if self.names is not None else self._going_on():
+            watched = self._watched.setdefault(name, _Watched(ledger=self.context.ledger(name)))
+            try:
+                rest = self._look(watched)
+            except NoRunError:  # a folder without a ledger: a create that was killed
+                continue
+            except DamagedError as error:
+                rest = GiveUp(why=error.message)
+            except FaceganError as error:  # it may be better the next time
+                self.voice.complain(name, error)
+                continue
+            self._tell(watched, rest)
+            rests[name] = watched.rest = rest
+        return rests
+
+    def _going_on(self) -> list[str]:
+        known = EndedRuns(self.context.settings.home, self.context.store.url).names()
+        return [name for name in runs.names(self.context) if name not in known]
+
+    def _look(self, watched: _Watched) -> Rest:
+        ledger, now = watched.ledger, self.context.writer.wall_s()
+        ledger.refresh()
+        if watched.rest is not None and watched.seq == ledger.seq and _holds(watched.rest, now):
+            return watched.rest
+        rest = self._act(watched)
+        watched.seq = ledger.seq
+        if ledger.fold.state in FINAL and not ledger.fold.open:
+            kept = EndedRuns(self.context.settings.home, self.context.store.url)
+            kept.remember([view(ledger, now).to_json()])
+        return rest
+
+    def _act(self, watched: _Watched) -> Rest:
+        """Do one thing after another, each decided on what the one before has become."""
+        ledger = watched.ledger
+        for _ in range(MOST_AT_ONCE):
+            seen, choice, policy = self._see(watched)
+            action = decide(seen, self.context.writer.wall_s(), policy)
+            if isinstance(action, Rest):
+                return action
+            self.voice.say(ledger.run, action.why)
+            try:
+                self._do(ledger, action, choice, policy)
+            except (JobError, BadInputError) as error:  # a place refused, or did not answer: the next look tells
+                self.voice.complain(ledger.run, error)
+        return Wait(why="much has changed at once", until=self.context.writer.wall_s() + LOOK_EVERY_S)
+
+    def _see(self, watched: _Watched) -> tuple[Seen, Choice, Policy]:
+        context, ledger = self.context, watched.ledger
+        fold = ledger.refresh()
+        read = Past(ledger)
+        if fold.finished or fold.cancel or fold.stop or fold.open:
+            policy = self.allowed.policy(read.relay() if any(each.ref is None for each in fold.open) else None)
+            seen = Seen(fold=fold, sightings=sight(context, ledger, self._missing))
+            self._sweep(watched)
+            return seen, Choice(offers=(), places={}), policy
+        self._sweep(watched)
+        policy, past = self.allowed.policy(read.relay()), read.ended()
+        if hopeless(Seen(fold=fold, past=past), policy) is not None:
+            return Seen(fold=fold, past=past), Choice(offers=(), places={}), policy
+        choice = survey(context, ledger, policy, past)
+        return Seen(fold=fold, past=past, offers=choice.offers), choice, policy
+
+    def _do(self, ledger: Ledger, action: Bury | Begin | Ask, choice: Choice, policy: Policy) -> None:
+        context = self.context
+
+        def say(text: str) -> None:
+            self.voice.say(ledger.run, text)
+
+        if isinstance(action, Bury) and ledger.fold.carried:
+            launch.bury(context, ledger)
+        elif isinstance(action, Bury):
+            asking.declare_lost(ledger, action.number, action.why)
+        elif isinstance(action, Ask):
+            asking.ask(context, ledger, choice.places[action.backend], action.number, say)
+        elif (session := ledger.fold.session(action.number)) is not None:
+            where = fitting(context, ledger, session.backend, policy, session.host)
+            asking.begin(context, ledger, where, action.number, say)
+
+    def _sweep(self, watched: _Watched) -> None:
+        """What ended sessions left at their place is removed once, when no session is open."""
+        end = watched.ledger.fold.end
+        if end is not None and not watched.ledger.fold.open and watched.swept != end.session:
+            watched.swept = end.session
+            sweeping.sweep(self.context, watched.ledger)
+
+    def _tell(self, watched: _Watched, rest: Rest) -> None:
+        if watched.rest is not None and watched.rest.why == rest.why:
+            return
+        if isinstance(rest, GiveUp):
+            self.voice.give_up(watched.ledger.run, rest.why)
+        else:
+            self.voice.say(watched.ledger.run, rest.why)
+
+    def _sync(self, *, at_once: bool) -> None:
+        """Copy what was committed since, to MLflow. Copying twice changes nothing there."""
+        now = self.context.clock()
+        if not at_once and self._synced_at is not None and now - self._synced_at < SYNC_EVERY_S:
+            return
+        moved = [each for each in self._watched.values() if each.seq > each.synced and each.ledger.fold.reached > 0]
+        if moved:
+            self._synced_at = now
+            self.voice.sync([each.ledger.run for each in moved])
+        for each in moved:
+            each.synced = each.seq
+
+
+def _holds(rest: Rest, now: float) -> bool:
+    """Whether nothing but the ledger could change what was decided: then it is not decided again before it moves."""
+    return _is_over(rest) or (isinstance(rest, Wait) and now < rest.until)
+
+
+def _is_over(rest: Rest) -> bool:
+    return isinstance(rest, GiveUp) or (isinstance(rest, Leave) and rest.over)
