@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from facegan import process
 from facegan.accounts import has_account, open_account
@@ -15,20 +14,12 @@ from facegan.errors import FaceganError
 from facegan.process import Life
 from facegan.storage.base import ObjectStore
 from jobs import credentials, heavy, recipe
+from jobs.backends import BACKENDS, open_backend
+from jobs.backends.base import Check
 from jobs.context import Context
 
 LEAST_FREE_BYTES = 2 * 10**9
 OLDEST_PYTHON = (3, 11)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """What was looked at and found. `ok` is `None` for what is good to know and no fault."""
-
-    name: str
-    ok: bool | None
-    found: str
-    hint: str = ""
 
 
 def examine(context: Context) -> list[Check]:
@@ -42,6 +33,7 @@ def examine(context: Context) -> list[Check]:
         store(context),
         *account(context),
         *(data(name, context) for name in DATASETS),
+        *(found for name in BACKENDS for found in place(name, context)),
     ]
 
 
@@ -157,6 +149,14 @@ def data(name: str, context: Context) -> Check:
     """Good to know: an experiment on data that is not here is refused with the same hint."""
     there, hint = recipe.data_is_here(name, context.settings.home)
     return Check(name=f"data: {name}", ok=True if there else None, found="here" if there else "not here", hint=hint)
+
+
+def place(name: str, context: Context) -> Sequence[Check]:
+    """What a backend needs, where it is set up. One that cannot be looked at is no fault of this machine's."""
+    try:
+        return open_backend(name, context.settings).checks()
+    except FaceganError as error:
+        return [Check(name=name, ok=None, found=error.message, hint=error.hint or "")]
 
 
 def _existing(context: Context) -> str:

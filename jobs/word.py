@@ -1,35 +1,147 @@
-"""The user's word on a run: stop, cancel, removal. Each may be given twice, and changes nothing then."""
+"""The user's word on a run: stop, cancel, removal. Each may be given twice, and changes nothing then.
+
+A session hears `stop` and `cancel` through the store. After a `cancel`, `end` sees to it that each ends at its place.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from facegan import layout, lease
-from facegan.errors import DamagedError
+from facegan.errors import BadInputError, DamagedError, FaceganError
 from facegan.ledger import FINAL, Fold, Ledger, Wish
-from jobs import launch
+from facegan.ledger.fold import OpenSession
+from jobs import launch, sweeping
+from jobs.backends import BACKENDS, open_backend
+from jobs.carrying.freezing import require_here
 from jobs.context import Context
 from jobs.errors import JobError
+from jobs.losing import append_lost
+
+LOOK_EVERY_S = 1.0
+BEATS = 2.0  # in which a session hears a word, if it hears any
+ENDED_S = 15.0  # in which a place shows that a session it was told to end has ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A session that may live on, why, and what the user can do."""
+
+    session: int
+    backend: str
+    why: str
+    hint: str
 
 
 def stop(context: Context, ledger: Ledger) -> Fold:
     """Append `stop`. It holds until the user resumes the run."""
 
     def decide(fold: Fold) -> Wish | None:
-        return None if fold.stop or fold.state in FINAL else Wish(kind="stop", body={})
+        if fold.stop or fold.state in FINAL:
+            return None
+        require_here(fold)
+        return Wish(kind="stop", body={})
 
     lease.require_whole(ledger)
+    if ledger.fold.carried:
+        launch.bury(context, ledger)  # it may have ended
     ledger.append(decide)
     return launch.bury(context, ledger)
 
 
-def cancel(context: Context, ledger: Ledger) -> Fold:
-    """Append `cancel`. It is final."""
+def cancel(context: Context, ledger: Ledger, *, delete: bool = False) -> Fold:
+    """Append `cancel`. It is final. A session on a copy of the run is ended first: it would hear nothing.
+
+    Raises:
+        FaceganError: there is such a session, and it cannot be ended from here; nothing was appended.
+    """
 
     def decide(fold: Fold) -> Wish | None:
         return None if fold.state in FINAL else Wish(kind="cancel", body={})
 
     lease.require_whole(ledger)
+    if (session := launch.bury(context, ledger).carried) is not None:
+        _end_copy(context, ledger, session, delete=delete)
     ledger.append(decide)
     return launch.bury(context, ledger)
+
+
+def _end_copy(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool) -> None:
+    """End a session on a copy for certain. What it had left by then is brought home; the rest is given up.
+
+    The crash argument: it is ended at its place before anything is appended, and its place is asked each time anew.
+    """
+    place = open_backend(session.backend, context.settings, host=session.host)
+    place.cancel(session.ref or {}, delete=delete)
+    deadline = context.clock() + ENDED_S
+    while (now := launch.bury(context, ledger).carried) is not None:
+        if place.look_up(launch.order(context, ledger.run, now)) is None:
+            append_lost(ledger, now, "the run was cancelled, and what it made is not at its place")
+            return
+        if context.clock() >= deadline:
+            raise JobError(
+                f"session {now.number} is told to end, on {now.backend}, and has not yet",
+                hint=f"the same again in a minute: facegan-job cancel {ledger.run}",
+            )
+        context.sleep(LOOK_EVERY_S)
+
+
+def end(context: Context, ledger: Ledger, say: Callable[[str], object], *, delete: bool = False) -> Sequence[Left]:
+    """End every open session at its place, once it had the time to hear the word and to make its last checkpoint.
+
+    The crash argument: what is open is asked of the ledger, and whether it lives of its place, each time anew. Killed
+    anywhere and repeated, it finds what is left to end. `delete` ends also where the place then forgets the session.
+    """
+    fold = _heard(context, ledger, say)
+    left = [found for session in fold.open if (found := _ended(context, ledger, session, delete=delete))]
+    named = {found.session for found in left}
+    deadline = context.clock() + ENDED_S
+    while fold.open and {session.number for session in fold.open} - named and context.clock() < deadline:
+        fold = launch.bury(context, ledger)
+        if fold.open:
+            context.sleep(LOOK_EVERY_S)
+    sweeping.sweep(context, ledger)
+    return left
+
+
+def _heard(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
+    """Wait for sessions that have begun, as long as a last checkpoint may take. Others have nothing to lose."""
+    fold = launch.bury(context, ledger)
+    began = [session for session in fold.open if session.by is not None]
+    if not began:
+        return fold
+    grace_s = launch.order(context, ledger.run, began[-1], fold.upload_s).grace_s
+    deadline = context.clock() + BEATS * ledger.created().session.heartbeat_s + grace_s
+    say(f"session {began[-1].number} may take up to {deadline - context.clock():.0f} s for its last checkpoint")
+    while any(session.by is not None for session in fold.open) and context.clock() < deadline:
+        context.sleep(LOOK_EVERY_S)
+        fold = launch.bury(context, ledger)
+    return fold
+
+
+def _ended(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool) -> Left | None:
+    """End one session at its place, or say what keeps it from being ended."""
+    try:
+        _end(context, ledger, session, delete=delete)
+    except FaceganError as error:
+        return Left(session=session.number, backend=session.backend, why=error.message, hint=error.hint or "")
+    return None
+
+
+def _end(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool) -> None:
+    """The lease names the process itself, the ref what the place made for it; before both, the place is asked."""
+    if session.machine and session.backend in {launch.LOCAL, launch.BY_HAND}:
+        open_backend(launch.LOCAL, context.settings).cancel(session.machine)
+        return
+    if session.backend not in BACKENDS:
+        raise BadInputError(f'nothing is known of "{session.backend}" here', hint="end the session where it runs")
+    place = open_backend(session.backend, context.settings, host=session.host)
+    ref = session.ref or place.look_up(launch.order(context, ledger.run, session))
+    if ref is not None:
+        place.cancel(ref, delete=delete)
+    elif session.by is None:
+        append_lost(ledger, session, "the run was cancelled before it began")
 
 
 def remove(context: Context, ledger: Ledger) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from facegan.errors import BadInputError
 from facegan.experiment import Json
 from facegan.home import VARIABLE
 from facegan.lock import alone
+from facegan.process import Life
 from jobs import heavy
 from jobs.backends import nvidia
 from jobs.backends.base import Backend, Capabilities, Fate, Hand, Machine, Order
@@ -24,6 +26,9 @@ from jobs.settings import Settings
 
 LAST_WORDS_BYTES = 4000
 LOOK_EVERY_S = 0.002
+GRACE_S = 30.0  # for a last checkpoint, before the process is killed: a session plans with less
+KILLED_S = 5.0
+ENDINGS = ((signal.SIGTERM, GRACE_S), (getattr(signal, "SIGKILL", signal.SIGTERM), KILLED_S))
 
 
 class LocalBackend(Backend):
@@ -46,7 +51,9 @@ class LocalBackend(Backend):
         )
 
     def machine(self, gpu: str | None) -> Machine:
-        return Machine(device="gpu" if gpu or nvidia.names() else "cpu", cores=os.cpu_count() or 1)
+        there = nvidia.names()
+        gpus = len(there) if gpu is None else there.count(gpu)
+        return Machine(device="gpu" if gpu or there else "cpu", cores=os.cpu_count() or 1, gpus=gpus)
 
     def bundle(self, gpu: str | None) -> Json:
         del gpu
@@ -111,10 +118,25 @@ class LocalBackend(Backend):
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         del run_url, keep  # what a process leaves is its output, which is kept
 
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """Ask the process to end, and kill it where it does not; only a process that is certainly the session's."""
+        del delete
+        for number, patience_s in ENDINGS:
+            known = process.send(ref, number)
+            if known is Life.UNKNOWN:
+                raise BadInputError(f'its process is on "{ref.get("host")}", not here', hint="end it there")
+            deadline = time.monotonic() + patience_s
+            while process.life(ref) is Life.ALIVE and time.monotonic() < deadline:
+                time.sleep(LOOK_EVERY_S)
+            if process.life(ref) is Life.GONE:
+                return
+        raise JobError(f"process {ref.get('pid')} does not end, not even killed", hint="is its disk hanging?")
+
     def _environment(self, order: Order) -> Json:
         chosen = {VARIABLE: str(self._home), "PYTHONUNBUFFERED": "1"}
         if order.gpu is not None:
-            chosen["CUDA_VISIBLE_DEVICES"] = str(nvidia.names().index(order.gpu))
+            those = [str(place) for place, name in enumerate(nvidia.names()) if name == order.gpu]
+            chosen["CUDA_VISIBLE_DEVICES"] = ",".join(those[: order.replicas])
         return chosen
 
     def _folder(self, run: str) -> Path:
