@@ -13,7 +13,7 @@ from playwright import sync_api
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 240_000
 
 
 @contextmanager

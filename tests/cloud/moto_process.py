@@ -19,11 +19,11 @@ Start = Callable[..., Any]
 
 
 class OneAtATime:
-    """Serves writes one after the other, and everything else as it comes."""
+    """Serves one request after the other. A listing, too: moto ends one with a 500 when an object of it is deleted."""
 
     def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
         self._app = app
-        self._writing = threading.Lock()
+        self._at_work = threading.Lock()
         self._asked: Counter[str] = Counter()
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -32,9 +32,7 @@ class OneAtATime:
             start("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(asked).encode()]
         self._asked[environ["REQUEST_METHOD"]] += 1
-        if environ["REQUEST_METHOD"] == "GET":
-            return self._app(environ, start)
-        with self._writing:
+        with self._at_work:
             return self._app(environ, start)
 
 

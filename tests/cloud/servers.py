@@ -46,7 +46,7 @@ def running(command: Sequence[str], ready: str) -> Iterator[None]:
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=silent, stderr=silent, env={**os.environ, **NOBODY}) as process:
         try:
-            for _ in range(600):
+            for _ in range(6_000):
                 if answers(ready):
                     break
                 assert process.poll() is None, f"{command[0]} ended by itself"
@@ -97,7 +97,7 @@ def requests_of(moto_url: str) -> Mapping[str, int]:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except (urllib.error.URLError, OSError):
         return False

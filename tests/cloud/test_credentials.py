@@ -21,7 +21,7 @@ import pytest
 
 from facegan import accounts, layout
 from facegan.accounts import Credentials, Reach
-from facegan.accounts.policy import AwsPolicies
+from facegan.accounts.policy import AwsPolicies, google_bindings
 from facegan.errors import BadInputError, SessionExit
 from facegan.experiment import Experiment, override
 from facegan.stopping import interrupted
@@ -294,6 +294,18 @@ def test_a_policy_that_sts_would_not_take_is_not_sent() -> None:
     assert len(AwsPolicies("b" * 63, "p" * 20 + "/").of_session(reach)) <= 2_048
     with pytest.raises(BadInputError, match="AWS takes 2,048"):
         AwsPolicies("b" * 63, "p" * 120 + "/").of_session(reach)
+
+
+def test_a_session_that_prepares_data_writes_below_their_name_and_no_other() -> None:
+    reach = Reach(run=RUN, makes=[layout.datasets("celeba")])
+    preparing, other = (json.loads(AwsPolicies("bucket", "gans/").of_session(it)) for it in (reach, Reach(run=RUN)))
+    for action in ("s3:PutObject", "s3:GetObject"):
+        wish = Wish(action=action, resource=f"arn:aws:s3:::bucket/gans/datasets/celeba/{DIGEST}/images/000000")
+        assert allows(preparing, wish)
+        assert not allows(other, wish)
+        assert not allows(preparing, dataclasses.replace(wish, resource=wish.resource.replace("celeba", "celeba2")))
+    roles = [str(one) for one in google_bindings("bucket", "gans/", reach) if "datasets/celeba/" in str(one)]
+    assert ["objectViewer" in roles[0], "objectUser" in roles[1], len(roles)] == [True, True, 2]
 
 
 def test_letters_of_a_prefix_that_mean_something_in_a_policy_are_taken_as_they_are() -> None:

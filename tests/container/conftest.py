@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
@@ -43,13 +44,22 @@ def engine() -> Any:
 
 
 @pytest.fixture(scope="session")
-def image(engine: Any) -> str:
+def image(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The tag of an image for CPUs, built from the code as it is; all but its last layer comes from earlier builds."""
     if GIVEN:
         return GIVEN
     from jobs import image as images
 
-    return images.build(engine, plan(TAG), lambda _line: None).reference
+    with one_at_a_time(tmp_path_factory.getbasetemp().parent / "image.lock"):
+        return images.build(engine, plan(TAG), lambda _line: None).reference
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Of all that test at once, one builds, and the others find what it built: two would do the long work twice."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def plan(tag: str) -> Any:

@@ -22,9 +22,9 @@ from facegan.process import everyone
 
 ADDRESS = "172.31.251.1"
 BRIDGE = "facegan-test0"
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = 300.0
 MEMORY, ROOM = Path("/dev/shm"), 6 * 10**9
-ENDS_WITHIN_S = 240.0  # it waits for its containers
+ENDS_WITHIN_S = 600.0  # it waits for its containers
 
 
 class Daemon:
@@ -81,7 +81,7 @@ class Daemon:
     def client(self) -> Any:
         import docker
 
-        return docker.DockerClient(base_url=self.url, timeout=120)
+        return docker.DockerClient(base_url=self.url, timeout=600)
 
     def _answers(self) -> bool:
         import docker

@@ -31,7 +31,7 @@ from tests.e2e import outcome
 from tests.e2e.runs import RUN, SHORT, STEPS, User
 
 DONE = f"all {STEPS} steps are committed"
-WITHIN_S = 240.0  # what one session may take on a machine that has much else to do
+WITHIN_S = 600.0  # what one session may take on a machine that has much else to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

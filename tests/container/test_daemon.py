@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from tests.container import runs
 from tests.container.conftest import HOST, require
 from tests.container.daemon import Daemon
 from tests.container.moments import Moment
-from tests.container.runs import DONE, WITHIN_S, Docked
-from tests.container.test_stopped import DELIVERED_S
+from tests.container.runs import DONE, WITHIN_S, Docked, until
+from tests.container.test_stopped import has_heard, process_of
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN
 
@@ -42,10 +41,11 @@ def user(daemon: Daemon, image: str, moto: str, boring_environment: Path) -> Ite
         yield found.with_settings(host=daemon.url)
 
 
-def restart(daemon: Daemon) -> None:
+def restart(daemon: Daemon, user: Docked) -> None:
     """As `systemctl restart docker` does, but for the start: that waits until the session has ended."""
+    session = process_of(user.container())
     daemon.send(signal.SIGTERM)
-    time.sleep(DELIVERED_S)
+    until(lambda: has_heard(session))
 
 
 def kill(daemon: Daemon) -> None:
@@ -54,7 +54,7 @@ def kill(daemon: Daemon) -> None:
 
 def test_an_engine_that_is_restarted_or_dies_costs_no_step(user: Docked, daemon: Daemon, untouched: Outcome) -> None:
     backend = DockerBackend(user.context.settings)
-    user.proxy.plan = restarted = Moment(kind="state", count=1, act=lambda: restart(daemon))
+    user.proxy.plan = restarted = Moment(kind="state", count=1, act=lambda: restart(daemon, user))
     user.submit()
     ref = user.fold().open[0].ref
     assert ref is not None

@@ -17,7 +17,7 @@ from jobs import launch
 from jobs.backends.base import Fate
 from jobs.backends.docker import DockerBackend
 from tests.container.moments import Moment
-from tests.container.runs import Docked, submission, until
+from tests.container.runs import WITHIN_S, Docked, submission, until
 from tests.e2e.runs import RUN
 from tests.fakes.killing import Killed
 from tests.security.canaries import canary, forms
@@ -29,7 +29,7 @@ STEPS = ("create_container_from_config", "put_archive", "start")
 def waiting(user: Docked) -> Iterator[Docked]:
     """A user whose sessions, once they have their lease, wait: they are there, and cost next to nothing."""
     released = threading.Event()
-    user.proxy.plan = Moment(kind="heartbeat", act=released.wait, hold=600)
+    user.proxy.plan = Moment(kind="heartbeat", act=released.wait, hold=900)
     yield user
     for found in user.containers():
         found.remove(force=True)
@@ -124,7 +124,7 @@ def test_commands_at_once_start_one_container(waiting: Docked) -> None:
     elsewhere = dataclasses.replace(waiting, home=waiting.home / "elsewhere")
     elsewhere.home.mkdir()
     commands = [one.type(*submission()) for one in (waiting, elsewhere, waiting)]
-    said = [command.communicate(timeout=120)[1] for command in commands]
+    said = [command.communicate(timeout=WITHIN_S)[1] for command in commands]
     codes = [command.returncode for command in commands]
     assert 0 in codes, said
     for code, words in zip(codes, said, strict=True):

@@ -21,7 +21,7 @@ from jobs.backends.docker import container
 from jobs.backends.docker.container import Limits, Surroundings
 from jobs.errors import Exit
 from tests.container.conftest import require
-from tests.container.runs import Docked, submission
+from tests.container.runs import WITHIN_S, Docked, submission
 from tests.e2e.runs import RUN, TYPED, User
 
 SOMEBODY = 12345
@@ -80,7 +80,7 @@ def probed(engine: Any, image: str, program: str = PROBE, **around: Any) -> tupl
     made = engine.api.create_container_from_config(config, container.name(order))["Id"]
     try:
         engine.api.start(made)
-        code = engine.api.wait(made, timeout=120)["StatusCode"]
+        code = engine.api.wait(made, timeout=WITHIN_S)["StatusCode"]
         return code, engine.api.logs(made).decode()
     finally:
         engine.api.remove_container(made, force=True)
@@ -172,7 +172,7 @@ def typed_by_somebody(home: Path, image: str, *arguments: str) -> subprocess.Com
         me = ["setpriv", *who, *reads, "--", *me]
     mine = {"FACEGAN_HOME": str(home), "HOME": str(home), "FACEGAN_IMAGE": image, "FACEGAN_BACKEND": "docker"}
     return subprocess.run(
-        me, env={**os.environ, **mine}, cwd=home, capture_output=True, text=True, check=False, timeout=280
+        me, env={**os.environ, **mine}, cwd=home, capture_output=True, text=True, check=False, timeout=WITHIN_S
     )
 
 

@@ -36,6 +36,7 @@ SHORT = {
     "training.steps=1000": "training.steps=60 --set samples.every_steps=30 --set evaluation.metric=none",
     "checkpoint.every_s=2": "checkpoint.every_steps=5 --set training.batch_size=8",
 }
+OF_NO_GPU = "the engine refuses the container: could not select device driver"
 COMMITTED = "until facegan-job status boxed --json | grep --quiet '\"checkpoint\": [1-9]'; do sleep 0.2; done"
 
 
@@ -115,10 +116,11 @@ def said(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> l
     return [*messages, container.end(killed)]
 
 
-def test_errors_are_quoted_as_they_are_said(said: list[str]) -> None:
+def test_errors_are_quoted_as_they_are_said(said: list[str], engine: Any) -> None:
+    """But for one, where it cannot come: what an engine without GPUs says is said by an engine without GPUs."""
     assert len(quoted()) > 8
     unlike = [row for row in quoted() if not any(is_said(row, message) for message in said)]
-    assert unlike in ([], ["the engine refuses the container: could not select device driver"])
+    assert unlike == ([OF_NO_GPU] if "nvidia" in engine.info()["Runtimes"] else [])
 
 
 def is_said(row: str, message: str) -> bool:

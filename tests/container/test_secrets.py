@@ -19,7 +19,7 @@ from facegan.ledger import State
 from facegan.storage import open_store
 from jobs.backends.docker import container
 from tests.container.moments import Moment
-from tests.container.runs import Docked, submission
+from tests.container.runs import WITHIN_S, Docked, submission
 from tests.e2e.runs import RUN
 from tests.security.canaries import Haystack, arguments_of_everyone, canary
 
@@ -84,13 +84,13 @@ def test_no_secret_of_a_session_can_be_seen(engine: Any, planted: Docked, haysta
             (seen["file"],) = tar.getmembers()
             seen["handed"] = tar.extractfile(seen["file"]).read()  # type: ignore[union-attr]
 
-    moment = Moment(kind="state", count=2, act=look, hold=60)
+    moment = Moment(kind="state", count=2, act=look, hold=WITHIN_S)
     planted.proxy.plan = moment
     with arguments_of_everyone() as arguments:
         said = planted.command(*submission())
-        assert moment.over.wait(240), "nothing was looked at"
+        assert moment.over.wait(WITHIN_S), "nothing was looked at"
         words = planted.container().logs()
-        followed = planted.command("wait", RUN, "--timeout", "240")
+        followed = planted.command("wait", RUN, "--timeout", str(WITHIN_S))
     assert planted.fold().state is State.FINISHED
     for name, answer in (("submit", said), ("wait", followed), ("logs", planted.command("logs", RUN))):
         haystack.search(f"what {name} says", (answer.out + answer.err).encode())
@@ -124,7 +124,7 @@ def test_what_a_session_was_handed_goes_with_its_volume(engine: Any, planted: Do
     volumes = planted.volumes()
     assert [volume.name for volume in volumes] == [planted.container().name]
     assert planted.exit_code() == container.KILLED
-    planted.command("wait", RUN, "--timeout", "240")
+    planted.command("wait", RUN, "--timeout", str(WITHIN_S))
     assert planted.fold().state is State.INTERRUPTED
     assert planted.containers() == []
     assert planted.volumes() == []

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from facegan.ledger import State
 from tests.container.moments import Moment
-from tests.container.runs import DONE, Docked, at_once
+from tests.container.runs import DONE, Docked, at_once, until
 from tests.e2e.outcome import Outcome
-
-DELIVERED_S = 2.0  # a signal that was sent to a container has reached it by then
 
 
 def stop(user: Docked) -> None:
     """Stop the session as anybody may, and go on before it has ended."""
-    threading.Thread(target=user.container().stop, daemon=True).start()
-    time.sleep(DELIVERED_S)
+    found = user.container()
+    threading.Thread(target=found.stop, daemon=True).start()
+    until(lambda: has_heard(process_of(found)))
+
+
+def process_of(container: Any) -> int:
+    """Its session's number among the processes of this machine."""
+    return int(container.attrs["State"]["Pid"])
+
+
+def has_heard(pid: int) -> bool:
+    """Whether SIGTERM has reached a session: it takes one for a wish, and leaves the next to do what it always does."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return not caught & 1 << signal.SIGTERM - 1
 
 
 def stopped_in_time(user: Docked, untouched: Outcome) -> None:

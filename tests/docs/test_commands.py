@@ -23,7 +23,6 @@ def commands(page: Path) -> list[str]:
     return [line for line in lines if not line.startswith(BY_CI)]
 
 
-@pytest.mark.timeout(280)
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands(page) and page.name not in WITH_AN_ENGINE], ids=lambda page: page.name
 )

@@ -158,7 +158,7 @@ def start(
     return child
 
 
-def end_of(child: ForkServerProcess, timeout_s: float = 120) -> int:
+def end_of(child: ForkServerProcess, timeout_s: float = 600) -> int:
     """Wait for a session's end; its exit code, or the negative number of the signal that ended it."""
     child.join(timeout_s)
     assert child.exitcode is not None, "the session hangs"

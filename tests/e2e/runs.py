@@ -118,7 +118,7 @@ class User:
         """Type a command and wait for its end."""
         began = time.monotonic()
         child = self.type(*arguments)
-        out, err = child.communicate(timeout=240)
+        out, err = child.communicate(timeout=600)
         assert "Traceback" not in err, err
         return Answer(code=child.returncode, out=out, err=err, took_s=time.monotonic() - began)
 
@@ -138,7 +138,7 @@ def experiment(*more: str) -> list[str]:
     return [word for setting in (*SHORT, *more) for word in ("--set", setting)]
 
 
-def wait_until(what: Callable[[], object], timeout_s: float = 120) -> None:
+def wait_until(what: Callable[[], object], timeout_s: float = 600) -> None:
     deadline = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline, "it never comes"

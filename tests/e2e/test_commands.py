@@ -32,7 +32,7 @@ def interrupt_follower(user: User) -> subprocess.Popen[str]:
 
 def test_ctrl_c_detaches_and_after_a_kill_resume_waits_for_nobody(user: User, untouched: Outcome) -> None:
     follower = interrupt_follower(user)
-    out, err = follower.communicate(timeout=60)
+    out, err = follower.communicate(timeout=600)
     assert (follower.returncode, out) == (130, "")
     assert "detached; the run goes on" in err
     assert f"hint: facegan-job logs -f {RUN}" in err
@@ -62,7 +62,7 @@ def test_submit_answers_with_json_and_a_killed_session_is_noticed(user: User) ->
     assert (view["run"], view["state"], view["backend"], view["sessions"]) == (RUN, "queued", "local", 1)
     pid = launched_pid(user)
     os.kill(pid, signal.SIGKILL)
-    waited = user.command("wait", RUN, "--timeout", "60")
+    waited = user.command("wait", RUN, "--timeout", "600")
     assert (waited.code, waited.out) == (101, f"{RUN} interrupted\n")
     assert json.loads(user.command("status", RUN, "--json").out)["why"].startswith("session 1: its process is gone")
 
@@ -77,7 +77,7 @@ def test_a_bare_run_of_a_stopped_run_refuses(user: User) -> None:
         cwd=user.home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert bare.returncode == 75

@@ -155,7 +155,7 @@ def made(store: ObjectStore, home: Path, elsewhere: Path) -> World:
 
 
 def wait_until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not what():
         assert time.monotonic() < deadline, "it never comes"
         time.sleep(0.01)

@@ -34,7 +34,7 @@ def report(folder: Path, *arguments: str, **more: str) -> Said:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert "Traceback" not in done.stdout + done.stderr
     assert "this is a defect" not in done.stderr, done.stderr

@@ -1,29 +1,50 @@
-"""What a user of the stack sees: where it listens, what it tells nobody, a run up to its chart; and that it lasts."""
+"""What a user of the stack sees: where it listens, what it tells nobody, a run up to its chart, a store that keeps its
+promises; and that it lasts.
+
+All of it in one file, since files are what tests are shared out by: it is one stack, then, and not one for each worker.
+"""
 
 from __future__ import annotations
 
+import base64
+import concurrent.futures
+import contextlib
+import hashlib
 import json
+import os
 import re
+import shutil
+import socket
 import stat
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 from playwright.sync_api import expect
 
 from facegan.storage import open_store
+from facegan.storage.base import NotFoundError, RefusedError
 from facegan.tracking.server import Server
 from jobs import context as contexts
 from jobs import launch, recipe, settings
 from tests.browser import PATIENCE_MS, blank_page
-from tests.stack.world import ROOT, SERVICES, SHORT, Stack
+from tests.container.conftest import require
+from tests.stack.conftest import IMAGES
+from tests.stack.world import PATIENCE_S, ROOT, SERVICES, SHORT, Stack
 
+pytestmark = pytest.mark.timeout(PATIENCE_S)
 RUN = "on-the-stack"
+WRITERS = 8
 
 
 def client(stack: Stack) -> Any:
@@ -148,9 +169,10 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     """As docs/docker.md has it: the store's port on loopback is reached from inside, by the store's name."""
     sets = [word for setting in (*SHORT, "training.steps=400") for word in ("--set", setting)]
     stack.command("submit", "dcgan-mnist", "--backend", "docker", "--name", "boxed", *sets, "--detach")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not json.loads(stack.command("status", "boxed", "--json"))["checkpoint"]:
         assert time.monotonic() < deadline
+        time.sleep(0.1)
     (session,) = engine.containers.list(filters={"label": "facegan.run=boxed"})
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_default"]
     session.kill("SIGKILL")
@@ -160,6 +182,103 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     assert (now["state"], now["step"], now["sessions"]) == ("finished", 400, 2)
     assert "400" in stack.command("verify", "boxed")
     assert not engine.containers.list(all=True, filters={"label": "facegan.run=boxed"})
+
+
+def test_of_eight_writers_one_wins(stack: Stack) -> None:
+    stores = [open_store(stack.typed["FACEGAN_STORE"]) for _ in range(WRITERS)]
+
+    def write(writer: int) -> bool:
+        return stores[writer].put_new(key, b"%d" % writer)
+
+    with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
+        for key in [f"race/{number}" for number in range(12)]:
+            won = list(pool.map(write, range(WRITERS)))
+            assert won.count(True) == 1
+            assert stores[0].get(key) == b"%d" % won.index(True)
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(stack: Stack) -> None:
+    credentials: Any = boto3.session.Session().get_credentials()
+    url = f"http://127.0.0.1:{stack.ports['store']}/facegan/cut"
+    request = AWSRequest("PUT", url, data=b"x" * 100_000, headers={"Content-Length": "100000", "If-None-Match": "*"})
+    S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with socket.create_connection(("127.0.0.1", stack.ports["store"])) as line:
+        line.sendall(f"PUT /facegan/cut HTTP/1.1\r\nHost: 127.0.0.1:{stack.ports['store']}\r\n{head}\r\n".encode())
+        line.sendall(b"x" * 50_000)
+        line.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            assert b" 200 " not in line.recv(100)
+    with pytest.raises(NotFoundError):
+        open_store(stack.typed["FACEGAN_STORE"]).get("cut")
+
+
+def test_bytes_that_changed_on_the_way_are_refused(stack: Stack) -> None:
+    client = boto3.session.Session().client("s3", endpoint_url=f"http://127.0.0.1:{stack.ports['store']}")
+    with pytest.raises(ClientError, match="BadDigest"):
+        client.put_object(
+            Bucket="facegan",
+            Key="changed",
+            Body=b"abc",
+            ContentMD5=base64.b64encode(hashlib.md5(b"abd").digest()).decode(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("AWS_SECRET_ACCESS_KEY", "SignatureDoesNotMatch"), ("AWS_ACCESS_KEY_ID", "InvalidAccessKeyId")]
+)
+def test_other_credentials_are_refused(stack: Stack, monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
+    monkeypatch.setenv(name, "somebody-elses")
+    with pytest.raises(RefusedError, match=says):
+        open_store(stack.typed["FACEGAN_STORE"]).put_new("not-mine", b"x")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+def test_it_keeps_the_whole_contract(stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", "-q", "-m", "not long", ROOT / "tests" / "cloud" / "test_contract.py"],
+        env={**os.environ, **stack.user, "FACEGAN_TEST_STORE": stack.typed["FACEGAN_STORE"]}, cwd=ROOT,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of which four percent are free; the machine's own has to give next to nothing for it."""
+    require(os.geteuid() == 0, "mounting a disk takes root")
+    disk, at, size = tmp_path / "disk", tmp_path / "at", 4 << 30
+    at.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(size)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", disk], check=True)
+    subprocess.run(["mount", "-o", "loop", disk, at], check=True)
+    try:
+        with (at / "somebody-elses").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, int(shutil.disk_usage(at).total * 0.96))
+        (at / "data").mkdir(mode=0o777)
+        (at / "data").chmod(0o777)
+        assert shutil.disk_usage(at).free / size < 0.05
+        yield at / "data"
+    finally:
+        subprocess.run(["umount", at], check=True)
+
+
+def test_a_store_begins_on_a_disk_that_is_nearly_full(stack: Stack, engine: Any, crowded: Path) -> None:
+    """Five percent of a laptop's disk are a lot, and where Ceph by itself goes no further."""
+    secret = stack.at / "infra" / ".secrets" / "store"
+    store = engine.containers.run(
+        IMAGES[0], detach=True, network_mode="none", read_only=True, cap_drop=["ALL"], tmpfs={"/tmp": ""},
+        volumes={str(crowded): {"bind": "/data"}, str(secret): {"bind": "/run/secrets/store", "mode": "ro"}},
+    )  # fmt: skip
+    try:
+        while store.exec_run(["test", "-e", "/tmp/ready"]).exit_code:
+            store.reload()
+            assert store.status == "running", store.logs(tail=20).decode()
+            time.sleep(0.5)
+    finally:
+        store.remove(force=True)
 
 
 def test_killed_and_taken_down_and_up_again_it_has_all_it_had(stack: Stack, trained: str) -> None:

@@ -40,7 +40,7 @@ def test_a_server_that_is_not_there(file_run: Run, environment: dict[str, str]) 
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stderr
     assert file_run.ledger().refresh() == before
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 240
 
 
 def test_a_database_that_is_none(tmp_path: Path) -> None:
