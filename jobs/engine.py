@@ -69,7 +69,7 @@ def connect(host: str | None) -> docker.DockerClient:
 def _direct(url: str) -> docker.DockerClient:
     found = address.certificates(url)
     if found is None:
-        return docker.DockerClient(base_url=url, version="auto", timeout=TIMEOUT_S)
+        return _of_its_version(lambda version: docker.DockerClient(base_url=url, version=version, timeout=TIMEOUT_S))
     own = found.own and tuple(map(str, found.own))
     authority = None if found.authority is None else str(found.authority)
     secured = tls.TLSConfig(client_cert=own, ca_cert=authority, verify=True)
@@ -94,7 +94,10 @@ def _logged_in(url: str) -> docker.DockerClient:
 
 
 def _of_its_version(client: Callable[[str], docker.DockerClient]) -> docker.DockerClient:
-    """One that speaks the engine's version of the API. Left to itself the SDK asks for it before a client is set up."""
+    """One that speaks the engine's version of the API.
+
+    Left to itself the SDK asks for it before a client is set up, and keeps to itself what a door that is none answers.
+    """
     return client(client(constants.DEFAULT_DOCKER_API_VERSION).version(api_version=False)["ApiVersion"])
 
 

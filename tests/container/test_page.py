@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +19,20 @@ import pytest
 
 from facegan.errors import FaceganError
 from facegan.ledger import State
+from jobs import address, launch, settings
 from jobs import context as contexts
-from jobs import launch, settings
 from jobs.backends.base import Order
 from jobs.backends.docker import DockerBackend, container, reach
 from jobs.settings import KEYS
 from tests.cloud import servers
-from tests.container.conftest import require
+from tests.container.conftest import plan, require
 from tests.container.runs import Docked
 from tests.docs.test_commands import ROOT, commands
 
 servers.require("docker")
 
 from jobs import engine as engines  # noqa: E402 - only where its SDK is installed
+from jobs import image as images  # noqa: E402
 
 PAGE = ROOT / "docs" / "docker.md"
 STACKS = ("set -a", "export FACEGAN_")  # how the shell gets to know the stack: here it is another store
@@ -76,7 +80,7 @@ def quoted() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def said(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def said(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:  # noqa: PLR0915 - a line each
     """Every one of those errors, as it is said when it happens."""
     messages: list[str] = []
     home = tmp_path_factory.mktemp("page")
@@ -100,6 +104,14 @@ def said(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> l
         says(lambda: fails(None, PermissionError(13, "Permission denied")))
         says(lambda: fails("ssh://me@gpu-box", ConnectionResetError()))
         says(lambda: engines.connect("gpu-box"))
+        says(lambda: address.of(None, {"DOCKER_CONTEXT": "gone", "DOCKER_CONFIG": str(home)}))
+        with secure() as url:
+            says(lambda: engines.connect(url))
+        with pytest.MonkeyPatch.context() as broken:  # the line ends between two of the engine's words
+            broken.setattr(engine.api, "build", lambda **_: iter([{"stream": "Step 1/9 : FROM"}]))
+            says(lambda: images.build(engine, plan(image), lambda _line: None))
+        gone = dataclasses.replace(order, bundle={"id": f"sha256:{0:064}", "image": "facegan-job:gone"})
+        says(lambda: backend.submit(gone, lambda: None))
         says(lambda: DockerBackend(dataclasses.replace(settled, image="facegan-job:none")).bundle(None))
         says(lambda: reach.from_inside("s3://bucket?endpoint=http://127.0.0.1:9000", {}, []))
         says(lambda: launch.place(contexts.real(settled), "docker", None, "ssh://me@gpu-box"))
@@ -121,6 +133,29 @@ def test_errors_are_quoted_as_they_are_said(said: list[str], engine: Any) -> Non
     assert len(quoted()) > 8
     unlike = [row for row in quoted() if not any(is_said(row, message) for message in said)]
     assert unlike == ([OF_NO_GPU] if "nvidia" in engine.info()["Runtimes"] else [])
+
+
+@contextlib.contextmanager
+def secure() -> Iterator[str]:
+    """Says what an engine that speaks TLS says to who does not."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = b"Client sent an HTTP request to an HTTPS server.\n"
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"tcp://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def is_said(row: str, message: str) -> bool:
