@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -100,6 +101,7 @@ class Training:
     of uniform noise before the first step. `compile` is `graph` (plain `tf.function`) or `jit` (XLA), whose
     random numbers differ; `auto` is settled by a table before the run is created. So is `threads` (CPU
     threads; 0 means settle it), because sums come out differently on another number of them.
+    `replicas` is over how many GPUs of one machine each batch is split, evenly; another number is other bits.
     `steps_per_call` is how many steps one call of the compiled function makes; it changes no bit.
     """
 
@@ -111,6 +113,7 @@ class Training:
     warm_up: int = field(default=0, metadata={"least": 0})
     compile: str = field(default="auto", metadata=_one_of("auto", "graph", "jit"))
     threads: int = field(default=0, metadata={"least": 0})
+    replicas: int = field(default=1, metadata=AT_LEAST_ONE)
     steps_per_call: int = field(default=1, metadata=AT_LEAST_ONE)
 
     def __post_init__(self) -> None:
@@ -303,7 +306,7 @@ def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 
             if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
                 raise BadInputError(f'the experiment lacks "{prefix}{name}"')
             continue
-        wanted = _types(kind)[name]
+        wanted = _types(kind)[name]  # type: ignore[arg-type] # a class can be hashed
         if dataclasses.is_dataclass(wanted):
             built[name] = _build(typing.cast("type[Any]", wanted), value[name], f"{prefix}{name}.")
         else:
@@ -340,6 +343,7 @@ def _as_float(value: int) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+@functools.cache
 def _types(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 

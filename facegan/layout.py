@@ -109,6 +109,14 @@ def output_piece(run_id: str, number: int, piece: int) -> str:
     return f"{output(run_id, number)}{piece:06d}.txt"
 
 
+def machine_log(run_id: str, number: int) -> str:
+    """What the machine said that was made for one session: written by that machine, once, when it ends.
+
+    Among the session's own objects, though no lease allows it: no entry names it, and a number has one machine.
+    """
+    return f"{session(run_id, number)}machine.txt"
+
+
 IMAGES = "images.npy"
 ATTRIBUTES = "attributes.csv"
 MANIFEST = "manifest.json"

@@ -65,15 +65,13 @@ def take(ledger: Ledger, claim: Claim) -> int:
     number = claim.number
     while True:
         fold = ledger.refresh()
-        if number is not None and not _is_free(fold, number):
+        if number is not None and not (_is_free(fold, number) and _is_ours(fold, number, claim.origin)):
             number = None  # leased or ended before, by an earlier start: this process needs its own
         _require_wanted(ledger, fold, number)
         watched = _in_the_way(fold, number)
         if watched and _lives(ledger, claim, watched):
             _step_aside(ledger, number, watched)
-            raise NotHolderError(
-                f"session {watched.number} holds the run, and is alive", hint=f"facegan-job status {ledger.run}"
-            )
+            raise _held(ledger, watched)
         try:
             seen = ledger.seq
             if number is None:
@@ -84,9 +82,26 @@ def take(ledger: Ledger, claim: Claim) -> int:
         return number
 
 
+def _held(ledger: Ledger, watched: OpenSession) -> NotHolderError:
+    if watched.carried:
+        return NotHolderError(
+            f"session {watched.number} is on {watched.backend} with a copy of the run",
+            hint=f"facegan-job resume {ledger.run} asks there, and brings back what it made",
+        )
+    return NotHolderError(
+        f"session {watched.number} holds the run, and is alive", hint=f"facegan-job status {ledger.run}"
+    )
+
+
 def _is_free(fold: Fold, number: int) -> bool:
     found = fold.session(number)
     return found is not None and found.by is None
+
+
+def _is_ours(fold: Fold, number: int, origin: Origin) -> bool:
+    """A number that is carried is leased in the copy alone, by whom its place has started."""
+    found = fold.session(number)
+    return found is not None and (not found.carried or origin.backend == found.backend)
 
 
 def _in_the_way(fold: Fold, number: int | None) -> OpenSession | None:
@@ -110,7 +125,12 @@ def _require_wanted(ledger: Ledger, fold: Fold, number: int | None) -> None:
 
 
 def _lives(ledger: Ledger, claim: Claim, watched: OpenSession) -> bool:
-    """Watch a session for the lease time: True at its first sign of life."""
+    """Watch a session for the lease time: True at its first sign of life.
+
+    One that works on a copy elsewhere gives none here, alive or not: only what its place says of it can end it.
+    """
+    if watched.carried:
+        return True
     before = wire.read(ledger.store, ledger.run, watched.number)
     head = ledger.seq
     claim.say(f"session {watched.number} has not ended; watching it for {claim.lease_s:g} s")

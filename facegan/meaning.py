@@ -40,6 +40,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "training.compile": "graph (plain tf.function) or jit (XLA), whose random numbers differ; auto is settled by a "
         "table when a run is created.",
         "training.threads": "CPU threads; 0 is settled when a run is created: as many as there are cores.",
+        "training.replicas": "Over how many GPUs of one machine each batch is split, evenly.",
         "training.steps_per_call": "Steps that one call of the compiled function makes: changes speed, and no bit.",
         "generator.learning_rate": "The generators' learning rate (Adam).",
         "generator.beta_1": "Their decay of the first moment (Adam).",

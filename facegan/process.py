@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import time
@@ -61,6 +62,28 @@ def life(ref: Json) -> Life:
     if named.host != _host():
         return Life.UNKNOWN
     return Life.ALIVE if identify(named.pid) == named else Life.GONE
+
+
+def send(ref: Json, number: signal.Signals) -> Life:
+    """Send a signal to the process of this identity, and to no other; what was known of it then.
+
+    The handle is taken first: whatever takes the process' id after it has been identified is not what it holds.
+    """
+    pid = ref.get("pid")
+    if life(ref) is not Life.ALIVE or not isinstance(pid, int):
+        return life(ref)
+    with contextlib.suppress(ProcessLookupError):
+        if sys.platform != "linux":
+            os.kill(pid, number)
+            return Life.ALIVE
+        handle = os.pidfd_open(pid)
+        try:
+            if life(ref) is Life.ALIVE:
+                signal.pidfd_send_signal(handle, number)
+                return Life.ALIVE
+        finally:
+            os.close(handle)
+    return Life.GONE
 
 
 def age_s() -> float:

@@ -20,6 +20,7 @@ from facegan.experiment import Experiment, Json
 from facegan.handed import HAND, Origin
 from facegan.ledger import Fold, Ledger, Wish, Writer
 from facegan.output import Output
+from facegan.prepared import Manifest
 from facegan.pulse import Pulse
 from facegan.stopping import LOST_LEASE, StopCause, StoppedError, StopSignal, failed, interrupted, shut_out
 from facegan.storage.base import ExpiredError, ObjectStore
@@ -35,8 +36,10 @@ class Surroundings:
 
     `clock` counts seconds from anywhere and never goes back, `wall_s` is the time of day; `began` is the
     clock when the machine's time began to run, and `budget_s` how long it runs, where the machine has such a
-    limit. `spawn` runs a function beside the caller; `repeat` runs one every so many seconds beside the caller,
-    until what it returns is called. `abandon` ends the process at once. `origin` is who started the process.
+    limit. `settle` sees to it that data that nobody has prepared are one array in the store, and describes it;
+    `None` where the experiment says which array is meant. `spawn` runs a function beside the caller; `repeat` runs
+    one every so many seconds beside the caller, until what it returns is called. `abandon` ends the process at
+    once. `origin` is who started the process.
     """
 
     store: ObjectStore
@@ -58,6 +61,7 @@ class Surroundings:
     say: Callable[[str], object]
     origin: Origin = HAND
     budget_s: float | None = None
+    settle: Callable[[Experiment], Manifest | None] = lambda _experiment: None
 
 
 def run_session(here: Surroundings) -> SessionExit:
@@ -153,6 +157,7 @@ class _Session:
         restored = checkpoints.restore(self.ledger)
         for damage in restored.damaged:
             here.say(f"damaged, not used: {damage}")
+        self._settle_data()
         trainer = here.build(self.experiment)
         if restored.state is not None:
             self._phase("restoring")
@@ -171,6 +176,25 @@ class _Session:
             say=here.say,
         )
         return trainer, Committer(place)
+
+    def _settle_data(self) -> None:
+        """Have the run say which array its data are, where its first session has to make it.
+
+        The crash argument: the entry comes after the upload. Killed before it, the run has no data yet, and the next
+        session takes the array that is whole in the store, or prepares it; after it, no session can take another.
+        """
+        made = self.here.settle(self.experiment)
+        if made is None:
+            return
+        said = {"session": self.number, "name": made.name, "digest": made.digest, "count": made.count}
+
+        def decide(fold: Fold) -> Wish | None:
+            if not fold.holds(self.here.holder):
+                raise checkpoints.not_holder(fold)
+            return None if fold.data is not None else Wish(kind="data", body=said)
+
+        self.ledger.append(decide)
+        self.experiment = self.ledger.created()
 
     def _begin_at(self, trainer: Trainer, restored: checkpoints.Restored) -> None:
         """Append what the session continues from, and how much may be claimed of the join."""
@@ -214,7 +238,8 @@ class _Session:
         count = self._steps_to_next_event(trainer.step)
         done = trainer.advance(count)
         took_s = self.here.clock() - began
-        self.slowest_s = max(took_s, self.slowest_s)
+        if self.pulse.progress.rate:  # the first call compiles, which no later one does
+            self.slowest_s = max(took_s, self.slowest_s)
         at = int(self.here.wall_s() * 1000)
         first = trainer.step - len(done) + 1
         for step, values in enumerate(done, first):

@@ -27,6 +27,8 @@ def images(data: Data, home: Path, store: ObjectStore) -> int | None:
     `None` where that cannot be told without more than the table of attributes. An array on this machine is
     asked before one in the store: a file, instead of one or two requests.
     """
+    if not _is_settled(data):
+        return None
     try:
         if data.only is not None:
             return sum(1 for _ in _chosen(data, home, store))
@@ -85,6 +87,12 @@ def _rows(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:
     if known is not None and known.package is not None:
         return ({"label": str(digit)} for digit in range(DIGITS) for _ in range(OF_EACH))
     return _table(data, home, store)
+
+
+def _is_settled(data: Data) -> bool:
+    """Whether there is one array by now, and not only a session that is to make it."""
+    known = DATASETS.get(data.name)
+    return data.digest is not None or (known is not None and known.package is not None)
 
 
 def _manifest(data: Data, home: Path, store: ObjectStore) -> prepared.Manifest:

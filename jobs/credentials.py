@@ -14,13 +14,14 @@ from facegan import layout
 from facegan.accounts import Credentials, Reach, has_account, open_account
 from facegan.errors import FaceganError
 from facegan.ledger import Ledger, NoRunError
+from facegan.prepared.selection import is_unprepared
 from jobs.context import Context
 
 MARGIN_S = 3600.0  # beyond the session's budget, which counts from its own start
 
 
 def mint(context: Context, ledger: Ledger, role: str | None) -> Credentials:
-    """Credentials that reach this run and the data it reads, for longer than its session's budget.
+    """Credentials that reach this run and the data it reads or has to prepare, for longer than its session's budget.
 
     The crash argument: the machine notes that it mints before it does, so that what has to be ended is known
     to be there; a note too many costs one question.
@@ -31,13 +32,17 @@ def mint(context: Context, ledger: Ledger, role: str | None) -> Credentials:
     """
     account = open_account(context.store.url)
     created = ledger.created()
-    reads = [layout.dataset(created.data.name, created.data.digest)] if created.data.digest else []
+    data = created.data
+    reads = [layout.dataset(data.name, data.digest)] if data.digest else []
+    makes = [layout.datasets(data.name)] if is_unprepared(data, context.store) else []
     budget_s = created.session.budget_s
     note = _note(context, ledger.run)
     note.parent.mkdir(parents=True, exist_ok=True)
     note.touch()
     return account.mint(
-        Reach(run=ledger.run, reads=reads), lasts_s=None if budget_s is None else budget_s + MARGIN_S, role=role
+        Reach(run=ledger.run, reads=reads, makes=makes),
+        lasts_s=None if budget_s is None else budget_s + MARGIN_S,
+        role=role,
     )
 
 

@@ -12,35 +12,48 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from facegan import layout, lease
+from facegan import layout, lease, prepared
 from facegan.accounts import Credentials, has_account
-from facegan.errors import BadInputError, FaceganError
-from facegan.experiment import Experiment, Json
+from facegan.errors import BadInputError
+from facegan.experiment import Data, Experiment, Json
 from facegan.ledger import Fold, Ledger, State, Wish
 from facegan.ledger.fold import End, OpenSession
+from facegan.prepared.selection import is_made_for, is_unprepared
 from facegan.process import Life, life
-from jobs import credentials, recipe
+from jobs import credentials, recipe, sweeping
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend, Capabilities, Fate, Hand, Order
+from jobs.carrying.freezing import require_here
+from jobs.carrying.packing import Luggage
 from jobs.context import Context
 from jobs.errors import JobError
-from jobs.refusals import Quota, Refusal, Uncertain
+from jobs.losing import append_lost, bring_home
+from jobs.refusals import Refusal, Uncertain, append_refused
 
 SHORTEST_GRACE_S = 60.0  # between the wish to stop a session and its end
+LOCAL = "local"
 BY_HAND = "hand"  # the backend of a session that nobody launched: `python -m facegan run`, typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a session is to run, on one of the backend's GPUs or none, and what is shipped there."""
+    """Where a session is to run, on one of the backend's GPUs or none, and what is shipped there.
+
+    `relay` is where the run may go on from there, as the user said it and its next sessions' intents repeat it. It is
+    `carried` there where sessions cannot reach the store: each works on a copy of the run (`jobs.carrying`).
+    """
 
     backend: Backend
     gpu: str | None
     bundle: Json = field(default_factory=dict)
+    relay: Json | None = None
+    carried: bool = False
 
 
-def place(context: Context, backend: str | None, gpu: str | None, host: str | None = None) -> Place:
-    """Check that this backend can run a session on this GPU from this store, and has what it takes.
+def place(
+    context: Context, backend: str | None, gpu: str | None, host: str | None = None, *, fetch: bool = True
+) -> Place:
+    """Check that this backend can run a session on this GPU from this store, and has what it takes, or can `fetch` it.
 
     Raises:
         BadInputError: it cannot; the hint says what can.
@@ -49,14 +62,16 @@ def place(context: Context, backend: str | None, gpu: str | None, host: str | No
     chosen = open_backend(name, context.settings, host=host)
     able = chosen.capabilities()
     scheme = context.store.url.partition("://")[0]
-    if scheme not in able.stores:
+    if scheme not in able.stores and scheme not in able.carries:
         stores = ", ".join(f"{known}://" for known in able.stores)
         raise BadInputError(
             f'sessions on backend "{name}" cannot reach the store "{context.store.url}"',
             hint=able.instead.get(scheme, f"they reach {stores}"),
         )
     found = None if gpu is None else _gpu(name, able, gpu)
-    return Place(backend=chosen, gpu=found, bundle=chosen.bundle(found))
+    if fetch:
+        chosen.fetch(found)
+    return Place(backend=chosen, gpu=found, bundle=chosen.bundle(found), carried=scheme not in able.stores)
 
 
 def _gpu(name: str, able: Capabilities, gpu: str) -> str:
@@ -64,6 +79,9 @@ def _gpu(name: str, able: Capabilities, gpu: str) -> str:
         if known.lower() == gpu.lower():
             return known
     has = f"it has {', '.join(able.gpus)}" if able.gpus else "it has none; leave --gpu out to train on the CPU"
+    for known, why in able.retired.items():
+        if known.lower() == gpu.lower():
+            raise BadInputError(f'the GPU "{known}" is {why}', hint=has)
     raise BadInputError(f'backend "{name}" has no GPU "{gpu}"', hint=has)
 
 
@@ -76,13 +94,50 @@ def order(context: Context, run: str, session: OpenSession, upload_s: float = 0.
         gpu=session.gpu,
         bundle=session.bundle or {},
         grace_s=max(SHORTEST_GRACE_S, 10.0 * upload_s),
+        carried=session.carried,
     )
+
+
+def suited(context: Context, where: Place, asked: Order, chosen: Experiment) -> Order:
+    """The same order, with what this experiment needs of the place: cards, and data to prepare.
+
+    Raises:
+        BadInputError: the place has too few cards; or nobody has prepared the data, and it has none of its own.
+    """
+    replicas = chosen.training.replicas
+    if replicas > 1:
+        recipe.require_gpus(chosen, where.backend.machine(where.gpu).gpus)
+    return dataclasses.replace(asked, replicas=replicas, prepares=_prepares(context, where, asked.run, chosen.data))
+
+
+def _prepares(context: Context, where: Place, run: str, data: Data) -> str | None:
+    """The data set that the session has to prepare first, if any."""
+    if data.name in where.backend.capabilities().data_there:
+        return data.name if is_unprepared(data, context.store) else None
+    if data.digest is None and is_unprepared(data, context.store):
+        stored = prepared.find_stored(context.store, data.name)
+        if not any(is_made_for(manifest, data) for manifest in stored):
+            raise BadInputError(
+                f'the data of run "{run}" are not prepared yet, and "{where.backend.name}" has no "{data.name}"',
+                hint=f"{recipe.prepare_line(data)}, or resume the run where it was submitted",
+            )
+    return None
 
 
 def first(where: Place) -> OpenSession:
     """The first session of a run, as it would be asked for."""
     backend = where.backend
-    return OpenSession(number=1, backend=backend.name, host=backend.host, gpu=where.gpu, bundle=where.bundle)
+    asked = OpenSession(number=1, backend=backend.name, host=backend.host, gpu=where.gpu, bundle=where.bundle)
+    return dataclasses.replace(asked, carried=where.carried)
+
+
+def following(ledger: Ledger, where: Place, number: int) -> OpenSession:
+    """The session of that number, as it is asked for. The ref of one that is carried is part of that."""
+    asked = dataclasses.replace(first(where), number=number)
+    if not asked.carried:
+        return asked
+    url = layout.run_url(ledger.store.url, ledger.run)
+    return dataclasses.replace(asked, ref=where.backend.ref(Order(run=ledger.run, run_url=url, number=number)))
 
 
 def create(context: Context, run: str, chosen: Experiment, images: int | None = None) -> Ledger:
@@ -95,12 +150,22 @@ def create(context: Context, run: str, chosen: Experiment, images: int | None = 
     body = recipe.created_body(run, chosen, images)
     if not ledger.create(body):
         there = ledger.entry(0).body
-        if any(there[key] != body[key] for key in ("run", "experiment", "data")):
+        is_open = there["experiment"]["data"]["digest"] is None
+        if _content(there, is_open=is_open) != _content(body, is_open=is_open):
             raise BadInputError(
                 f'there is a run "{run}" already, with other content',
                 hint=f"choose another --name, or: facegan-job status {run}",
             )
     return ledger
+
+
+def _content(body: Json, *, is_open: bool) -> Json:
+    """What makes a run: of data that were left open when it was created, not which array they have become since."""
+    said = {key: body[key] for key in ("run", "experiment", "data")}
+    if not is_open:
+        return said
+    experiment = {**body["experiment"], "data": {**body["experiment"]["data"], "digest": None}}
+    return {**said, "experiment": experiment, "data": body["data"]["name"]}
 
 
 def submit(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object]) -> Fold:
@@ -137,12 +202,15 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
 def bury(context: Context, ledger: Ledger) -> Fold:
     """Append `lost` for every session that is gone for certain: its place knows, and says so."""
     fold = ledger.refresh()
-    fates = [(session, _fate(context, session)) for session in fold.open]
-    gone = [(session, fate) for session, fate in fates if fate.life is Life.GONE]
+    fates = [(session, fate(context, session)) for session in fold.open]
+    gone = [(session, found) for session, found in fates if found.life is Life.GONE]
     if gone:
         lease.require_whole(ledger)  # an entry in the place of one that was cut off would make the loss final
-    for session, fate in gone:
-        fold = _append_lost(ledger, session, fate.why)
+    for session, found in gone:
+        if session.carried:
+            fold = bring_home(ledger, opened(context, session), session, found.why)
+        else:
+            fold = append_lost(ledger, session, found.why)
     return fold
 
 
@@ -152,62 +220,66 @@ def last_words(context: Context, ledger: Ledger) -> str:
     if end is None or end.backend not in BACKENDS:
         return ""
     ended = OpenSession(number=end.session, backend=end.backend, host=end.host)
-    return _open(context, ended).last_words(order(context, ledger.run, ended))
-
-
-def sweep(context: Context, ledger: Ledger) -> None:
-    """Remove what ended sessions left behind: credentials that were made for them, and what their place still keeps.
-
-    What cannot be removed now is left to the next command that follows the run.
-    """
-    end = ledger.refresh().end
-    credentials.revoke_ended(context, ledger)
-    if end is None or end.backend not in BACKENDS:
-        return
-    keep = [session.number for session in ledger.fold.open]
-    try:
-        _open(context, OpenSession(number=end.session, backend=end.backend, host=end.host)).sweep(
-            layout.run_url(context.store.url, ledger.run), keep
-        )
-    except FaceganError:
-        return
+    return opened(context, ended).last_words(order(context, ledger.run, ended))
 
 
 def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object], *, by_user: bool) -> Fold:
+    suited(context, where, order(context, ledger.run, first(where)), ledger.created())  # refused before it is asked for
     with where.backend.launching(ledger.run):
         fold = bury(context, ledger)
         if fold.end and fold.end.backend in BACKENDS and _elsewhere(fold.end, where):
-            sweep(context, ledger)  # nobody will look there again
+            sweeping.sweep_at(context, ledger, fold.end.backend, fold.end.host)  # nobody may look there for long
         for session in fold.open:
-            if _is_ours_to_begin(session, where):
+            if (session.carried or where.carried) and not _is_to_be_carried(context, session, where, say):
+                return fold
+            if is_to_begin(session, where):
                 if not (by_user and fold.stop):
-                    return _launch(context, ledger, where, session, say)
+                    return start(context, ledger, where, session, say)
                 _give_up(context, ledger, where, session)
                 continue
-            if _fate(context, session).life is Life.ALIVE:
+            if fate(context, session).life is Life.ALIVE:
                 say(f"session {session.number} is alive on {session.backend}")
                 return fold
             say(
                 f"session {session.number} does not answer, which does not mean that it is gone: the new one watches it"
             )
-        return _launch(context, ledger, where, _intend(ledger, where, by_user=by_user), say)
+        session = _intend(ledger, where, by_user=by_user)
+        if not is_to_begin(session, where):
+            say(f"session {session.number} was asked of {session.backend} by another command meanwhile")
+            return ledger.fold
+        return start(context, ledger, where, session, say)
 
 
 def _elsewhere(end: End, where: Place) -> bool:
     return (end.backend, end.host) != (where.backend.name, where.backend.host)
 
 
-def _is_ours_to_begin(session: OpenSession, where: Place) -> bool:
+def is_to_begin(session: OpenSession, where: Place) -> bool:
     """Whether a command asked for it, of this very place, and nobody has seen it begin."""
     here = (session.backend, session.host) == (where.backend.name, where.backend.host)
     return here and session.by is None and session.machine is None
+
+
+def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say: Callable[[str], object]) -> bool:
+    """Whether to send an open session on its way; no other is asked for while it, or any beside it, may live."""
+    life = fate(context, session).life
+    if session.carried and life is Life.UNKNOWN and is_to_begin(session, where):
+        return True
+    if life is Life.GONE:
+        say(f"session {session.number} has ended on {session.backend}, and what it made is not all there yet")
+    elif life is Life.ALIVE:
+        copy = " with a copy of the run, and says nothing here until it has ended" if session.carried else ""
+        say(f"session {session.number} is alive on {session.backend}{copy}")
+    else:
+        say(f"session {session.number} does not answer; none is started beside it, because one of them has a copy")
+    return False
 
 
 def _until_stopped(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
     """When a session is alive and has been asked to stop, wait for its last checkpoint."""
     fold = bury(context, ledger)
     told = False
-    while fold.stopping and any(_fate(context, session).life is Life.ALIVE for session in fold.open):
+    while fold.stopping and any(fate(context, session).life is Life.ALIVE for session in fold.open):
         if not told:
             say("a session is on its way to stop; waiting for it")
         told = True
@@ -222,41 +294,44 @@ def _give_up(context: Context, ledger: Ledger, where: Place, session: OpenSessio
     One that is on its way is left alone: it sees the stop and reports, or sees the new intent and begins.
     """
     if where.backend.look_up(order(context, ledger.run, session)) is None:
-        _append_lost(ledger, session, "the run was stopped before it began")
+        append_lost(ledger, session, "the run was stopped before it began")
 
 
 def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> OpenSession:
     """Ask for the next number. Of two commands that do so at once, one sees the other's and joins it."""
-    asked = dataclasses.replace(first(where), number=ledger.fold.newest + 1)
+    asked = following(ledger, where, ledger.fold.newest + 1)
 
     def decide(fold: Fold) -> Wish | None:
         if fold.newest >= asked.number:
             return None
         if fold.finished or fold.cancel or (fold.stop and not by_user):
             raise JobError(f'run "{ledger.run}" is {fold.state} since', hint=f"facegan-job status {ledger.run}")
-        return Wish(kind="intent", body=intent(asked, by_user=by_user))
+        return Wish(kind="intent", body=intent(asked, by_user=by_user, relay=where.relay))
 
     return ledger.append(decide).session(asked.number) or asked
 
 
-def intent(asked: OpenSession, *, by_user: bool) -> Json:
+def intent(asked: OpenSession, *, by_user: bool, relay: Json | None = None) -> Json:
     """What the ledger says of a session that is asked for."""
     where = {"backend": asked.backend, "host": asked.host, "gpu": asked.gpu, "bundle": asked.bundle}
-    return {"session": asked.number, **where, "resume": by_user}
+    carried = {"carried": True, "ref": asked.ref} if asked.carried else {}
+    return {"session": asked.number, **where, "resume": by_user, **carried, **({"relay": relay} if relay else {})}
 
 
-def _launch(context: Context, ledger: Ledger, where: Place, session: OpenSession, say: Callable[[str], object]) -> Fold:
+def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, say: Callable[[str], object]) -> Fold:
     """Start the session, or find it started, and write down its ref; or that it was refused.
 
     The crash argument: killed before either entry, the intent stands, and the next command asks the place by name.
     """
     asked = order(context, ledger.run, session, ledger.fold.upload_s)
+    asked = suited(context, where, asked, ledger.created())
+    asked = dataclasses.replace(asked, luggage=Luggage(ledger=ledger) if session.carried else None)
     try:
         ref = where.backend.submit(asked, _hand(context, ledger, say))
     except Uncertain:
         raise
     except Refusal as refusal:
-        _append_refused(ledger, session, refusal)
+        append_refused(ledger, session, refusal)
         raise
 
     def decide(fold: Fold) -> Wish | None:
@@ -280,46 +355,24 @@ def _hand(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Han
     return hand
 
 
-def _fate(context: Context, session: OpenSession) -> Fate:
+def fate(context: Context, session: OpenSession) -> Fate:
     """Positive evidence, or none. The lease names the process itself; before it, the ref does."""
-    if session.machine and session.backend in {"local", BY_HAND}:
+    if session.machine and session.backend in {LOCAL, BY_HAND}:
         return Fate(life=life(session.machine), why="its process is gone")
     if session.ref is None or session.backend not in BACKENDS:
         return Fate(life=Life.UNKNOWN)
-    return _open(context, session).fate(session.ref)
+    return opened(context, session).fate(session.ref)
 
 
-def _open(context: Context, session: OpenSession) -> Backend:
+def opened(context: Context, session: OpenSession) -> Backend:
     return open_backend(session.backend, context.settings, host=session.host)
-
-
-def _append_refused(ledger: Ledger, session: OpenSession, refusal: Refusal) -> Fold:
-    until = refusal.resets_at if isinstance(refusal, Quota) else None
-
-    def decide(fold: Fold) -> Wish | None:
-        now = fold.session(session.number)
-        if now is None or now.by is not None:
-            return None  # it has begun: whoever refused was wrong
-        body: Json = {"session": session.number, "why": refusal.message, "refusal": refusal.kind}
-        return Wish(kind="refused", body={**body, "until": until.isoformat() if until else None})
-
-    return ledger.append(decide)
-
-
-def _append_lost(ledger: Ledger, session: OpenSession, why: str) -> Fold:
-    def decide(fold: Fold) -> Wish | None:
-        now = fold.session(session.number)
-        if now is None or now.by != session.by:
-            return None  # it has ended, or begun, since the evidence was taken
-        return Wish(kind="lost", body={"session": session.number, "why": why})
-
-    return ledger.append(decide)
 
 
 def _extend(ledger: Ledger, steps: int) -> None:
     def decide(fold: Fold) -> Wish | None:
         if fold.steps == steps:
             return None
+        require_here(fold)
         if fold.steps > steps:
             raise BadInputError(
                 f'run "{ledger.run}" is {fold.steps:,} steps long, and can only be made longer than that, not "{steps}"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,15 @@ from facegan.storage.base import ObjectStore
 from jobs.shelf import Copy, Look, described, empty
 
 
-def resolve(named: str, settings: Sequence[str], *, device: str, cores: int, look: Look = empty) -> Experiment:
+def resolve(
+    named: str, settings: Sequence[str], *, device: str, cores: int, look: Look = empty, there: Collection[str] = ()
+) -> Experiment:
     """The experiment of that name or file, with the user's settings and the machine's choices made.
 
     Compile choice and threads come from a table and the number of cores, and are fixed from here on:
     measured at every start, they would differ between sessions, and with them the bits. So is the array
-    of prepared data, by its digest, and the length, in steps. `look` finds what is prepared.
+    of prepared data, by its digest, and the length, in steps. `look` finds what is prepared. Of the data sets that are
+    `there`, where the run is to begin, the digest is left open if none is: its first session prepares them.
 
     Raises:
         BadInputError: no such experiment, file, key or data set, or a value that does not fit; not just one
@@ -33,11 +36,11 @@ def resolve(named: str, settings: Sequence[str], *, device: str, cores: int, loo
     chosen = experiment.override(_load(named), settings)
     training = replace(chosen.training, images=None)  # the steps follow from it, and are what counts from here on
     if training.compile == "auto":
-        training = replace(training, compile=compiling.choose(chosen.model.family, device))
+        training = replace(training, compile=compiling.choose(chosen.model.family, device, training.replicas))
     if training.threads == 0:
         training = replace(training, threads=cores)
     coupled = families.find(chosen.model.family).domains > 1
-    data, columns = _settled(chosen.data, look, coupled=coupled)
+    data, columns = _settled(chosen.data, look, there, coupled=coupled)
     settled = replace(chosen, training=training, data=data)
     fitting.require(settled, columns)
     return settled
@@ -54,10 +57,27 @@ def created_body(run: str, chosen: Experiment, images: int | None = None) -> Jso
     }
 
 
-def require_data(data: Data, home: Path | None, store: ObjectStore) -> None:
+def require_gpus(chosen: Experiment, there: int | None) -> None:
+    """Refuse more replicas than a session would have GPUs. `None`: the place cannot tell, and the session will.
+
+    Raises:
+        BadInputError: there are fewer.
+    """
+    replicas = chosen.training.replicas
+    if replicas == 1 or there is None or there >= replicas:
+        return
+    found = {0: "no GPU", 1: "one GPU"}.get(there, f"{there} GPUs")
+    raise BadInputError(
+        f'training.replicas is "{replicas}", and a session would have {found} there',
+        hint=f"--set training.replicas={max(there, 1)}",
+    )
+
+
+def require_data(data: Data, home: Path | None, store: ObjectStore, there: Collection[str] = ()) -> None:
     """Refuse what a session could not read: what is neither in the run's store nor on its machine.
 
-    `home` is FACEGAN_HOME of this machine, when sessions run here.
+    `home` is FACEGAN_HOME of this machine, when sessions run here; `there` are the data sets that the place where they
+    run has itself.
 
     Raises:
         BadInputError: it is not there; says how to get it there.
@@ -68,6 +88,8 @@ def require_data(data: Data, home: Path | None, store: ObjectStore) -> None:
             raise BadInputError(
                 f'data set "{data.name}" is not on this machine', hint="pip install 'facegan-job[demo]'"
             )
+        return
+    if data.name in there:
         return
     digest = str(data.digest)
     if home is not None and prepared.folder_of(home, data.name, digest).exists():
@@ -96,10 +118,10 @@ def prepare_line(data: Data) -> str:
     return " ".join(words)
 
 
-def _settled(data: Data, look: Look, *, coupled: bool) -> tuple[Data, Sequence[str]]:
+def _settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) -> tuple[Data, Sequence[str]]:
     """The same data with the digest of the one array that fits, all that is asked of it checked; and its columns.
 
-    Only `coupled` networks ask for domains.
+    Only `coupled` networks ask for domains. Where none fits, and the set is `there`, its digest stays open.
     """
     layout.check_dataset(data.name)
     pinned = datasets.pinned(data)
@@ -109,6 +131,8 @@ def _settled(data: Data, look: Look, *, coupled: bool) -> tuple[Data, Sequence[s
         _require_cut(data, *datasets.shape(replace(data, cut=None))[:2])
         return replace(data, digest=pinned), known.columns
     _require_array(data)
+    if _is_to_be_prepared(data, look, there):
+        return _unsettled(data, coupled=coupled)
     manifest = _the_one(data, look).manifest
     _require_chosen(data, manifest.columns, coupled=coupled)
     _require_cut(data, manifest.height, manifest.width)
@@ -120,6 +144,22 @@ def _settled(data: Data, look: Look, *, coupled: bool) -> tuple[Data, Sequence[s
             hint=prepare_line(data),
         )
     return data, manifest.columns
+
+
+def _is_to_be_prepared(data: Data, look: Look, there: Collection[str]) -> bool:
+    """Whether the run's first session has to prepare its data. It has no detector of faces to cut them with."""
+    if data.name not in there or data.digest is not None or data.crop == "face":
+        return False
+    return not any(fits(copy.manifest, data) for copy in look(data.name))
+
+
+def _unsettled(data: Data, *, coupled: bool) -> tuple[Data, Sequence[str]]:
+    """Data that are not prepared yet, what is asked of them checked as far as they are known beforehand."""
+    known = datasets.find(data.name)
+    if known.columns:
+        _require_chosen(data, known.columns, coupled=coupled)
+    _require_cut(data, *datasets.shape(replace(data, cut=None))[:2])
+    return data, known.columns
 
 
 def _require_chosen(data: Data, columns: Sequence[str], *, coupled: bool) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from facegan.experiment import Json
+from facegan.ledger import Fold, Ledger, Wish
+from facegan.ledger.fold import OpenSession
 from jobs.errors import Exit, JobError
 
 
@@ -49,3 +52,17 @@ class Uncertain(Refusal):
     """No answer, or one that says nothing: the session may exist. It is looked up by its name, never sent again."""
 
     kind = "uncertain"
+
+
+def append_refused(ledger: Ledger, session: OpenSession, refusal: Refusal) -> Fold:
+    """End a number with a place's answer."""
+    until = refusal.resets_at if isinstance(refusal, Quota) else None
+
+    def decide(fold: Fold) -> Wish | None:
+        now = fold.session(session.number)
+        if now is None or now.by is not None:
+            return None  # it has begun: whoever refused was wrong
+        body: Json = {"session": session.number, "why": refusal.message, "refusal": refusal.kind}
+        return Wish(kind="refused", body={**body, "until": until.isoformat() if until else None})
+
+    return ledger.append(decide)

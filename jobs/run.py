@@ -18,7 +18,8 @@ from jobs.errors import Exit
 class RunView:
     """Everything `ps` and `status` say of one run. Times are Unix seconds, by the writers' clocks.
 
-    `host` is which of the backend's engines, regions or accounts the session is on, `bundle` what runs there.
+    `backend` is where its open session is, `host` which of the backend's engines, regions or accounts that is on, `gpu`
+    what it was asked for there, `bundle` what runs there; `was_on` is the backend of the session that ended last.
     """
 
     run: str
@@ -30,6 +31,8 @@ class RunView:
     checkpoint: int
     sessions: int
     backend: str
+    gpu: str = ""
+    was_on: str = ""
     host: str = ""
     bundle: str = ""
     device: str
@@ -67,6 +70,8 @@ def view(ledger: Ledger, now: float) -> RunView:
         checkpoint=fold.good[-1][1] if fold.good else 0,
         sessions=fold.newest,
         backend=current.backend if current else "",
+        gpu=(current.gpu or "") if current else "",
+        was_on=fold.end.backend if fold.end else "",
         host=(current.host or "") if current else "",
         bundle=_named(current.bundle or {}) if current else "",
         device=beat.device if beat else "",

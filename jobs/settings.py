@@ -20,9 +20,12 @@ USER_FILE = "config.toml"  # in FACEGAN_HOME
 class Settings:
     """`store`: URL of the store. `backend`: where sessions run. `tracking`: URI of the MLflow server.
 
+    `backend` may be several, `kaggle,docker`: each session is run by the first that can. `max_sessions` is how
+    many sessions a watched run may have, `max_failures` how many may fail at one step before it is given up.
     `role`: the AWS role that credentials of sessions are made from. Of sessions in containers, `image`: their image,
     `host`: their engine, `memory`: how much they may take ("4g"), `cpus`: how many cores ("1.5"). An empty text
-    leaves the choice to the program.
+    leaves the choice to the program. Of machines in a cloud, `profile`: the instance profile that sessions on EC2 have
+    their rights from, `ami`: the public parameter that names what they start from, `market`: "spot" or "on-demand".
     """
 
     home: Path
@@ -34,6 +37,11 @@ class Settings:
     host: str = ""
     memory: str = ""
     cpus: str = ""
+    max_sessions: str = ""
+    max_failures: str = ""
+    profile: str = ""
+    ami: str = ""
+    market: str = ""
 
 
 KEYS = tuple(f.name for f in fields(Settings) if f.name != "home")

@@ -13,10 +13,15 @@ from facegan.experiment import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What a session must reach: the run `run`, to extend it, and the keys below `reads`, to read them."""
+    """What a session must reach: the run `run`, to extend it, and the keys below `reads`, to read them.
+
+    Below `makes` it may write, too: where it puts data that it has to prepare. What is there is named by its digest,
+    so nobody can change it unnoticed.
+    """
 
     run: str
     reads: Sequence[str] = ()
+    makes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

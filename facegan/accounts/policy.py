@@ -4,8 +4,9 @@ Pure data. docs/storage.md shows the user's, and a test holds the page against w
 
 A session reads its run and its data, extends the ledger, writes its checkpoints, heartbeat and output,
 overwrites those (an answer that was lost is asked for again), and deletes states that it has pruned. So it
-may do that and no more: whoever gets hold of its credentials can neither change nor delete one ledger
-entry, nor see that other runs exist; nor, on AWS, delete a metric or picture.
+may do that and no more, but for one that has to prepare its data: it writes them, below their name. Whoever
+gets hold of its credentials can neither change nor delete one ledger entry, nor see that other runs exist;
+nor, on AWS, delete a metric or picture.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class AwsPolicies:
         Raises:
             BadInputError: the names in it are so long that STS would not take it.
         """
-        run, reads = layout.run(reach.run), [f"{key}*" for key in reach.reads]
+        run, reads = layout.run(reach.run), [f"{key}*" for key in (*reach.reads, *reach.makes)]
+        writes = (layout.checkpoints(reach.run), layout.sessions(reach.run), *reach.makes)
         text = json.dumps(
             _policy(
                 _allow("Read", "s3:GetObject", [self._objects(f"{run}*"), *map(self._objects, reads)]),
@@ -74,7 +76,7 @@ class AwsPolicies:
                 _allow(
                     "Write",
                     "s3:PutObject",
-                    [self._objects(f"{part}*") for part in (layout.checkpoints(reach.run), layout.sessions(reach.run))],
+                    [self._objects(f"{part}*") for part in writes],
                 ),
                 _allow("Prune", "s3:DeleteObject", self._objects(f"{layout.checkpoints(reach.run)}*/{layout.STATE}")),
             ),
@@ -103,8 +105,9 @@ def google_bindings(bucket: str, prefix: str, reach: Reach) -> list[Json]:
     """
     objects = f"projects/_/buckets/{bucket}/objects/{prefix}"
     run = layout.run(reach.run)
-    read = [*_named(objects, run, *reach.reads), *_listed(prefix, run, *reach.reads)]
-    write = _named(objects, layout.checkpoints(reach.run), layout.sessions(reach.run))
+    reads = (*reach.reads, *reach.makes)
+    read = [*_named(objects, run, *reads), *_listed(prefix, run, *reads)]
+    write = _named(objects, layout.checkpoints(reach.run), layout.sessions(reach.run), *reach.makes)
     return [
         _binding("roles/storage.objectViewer", "reads its run and its data", read),
         _binding("roles/storage.objectCreator", "extends its ledger", _named(objects, layout.ledger(reach.run))),

@@ -15,13 +15,16 @@ CPU = {
 }
 
 
-def choose(family: str, device: str) -> str:
+def choose(family: str, device: str, replicas: int = 1) -> str:
     """`graph` or `jit` for a model family on a device (`cpu` or `gpu`).
 
-    On GPUs it is `jit` for all: expected to be faster there and not measured yet.
+    On GPUs it is `jit` for all: expected to be faster there and not measured yet. But for several replicas,
+    whose gradients meet in the middle of a step: XLA compiles for one device.
 
     Raises:
         BadInputError: there is no such family.
     """
     works_on = families.find(family).works_on
+    if replicas > 1:
+        return "graph"
     return CPU[works_on] if device == "cpu" else "jit"

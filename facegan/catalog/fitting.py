@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from facegan.catalog import datasets, families
 from facegan.errors import BadInputError
-from facegan.experiment import Experiment
+from facegan.experiment import Experiment, Training
 
 AGREEING = ("edges", "negative")  # second domains that can be made of what the first one's generator makes
 UNREADABLE = ("edges",)  # second domains of digits that cannot be made digits again
@@ -20,17 +20,37 @@ def require(experiment: Experiment, columns: Sequence[str]) -> None:
     """Refuse an experiment that cannot be trained. `columns` are those of its data, which are settled.
 
     Raises:
-        BadInputError: family, shape, metric or times do not go together.
+        BadInputError: family, shape, metric, replicas or times do not go together.
     """
     data = experiment.data
     families.require(experiment.model, datasets.shape(data), cut=data.cut is not None)
     _require_metric(experiment, columns)
+    require_split(experiment.training)
     session = experiment.session
     if session.lease_s < 2 * session.heartbeat_s:
         raise BadInputError(
             f'a session.lease_s of "{session.lease_s:g}" is too short for signs of life every '
             f"{session.heartbeat_s:g} s (session.heartbeat_s): a session that lives would be taken for a silent one",
             hint=f"--set session.lease_s={2 * session.heartbeat_s:g} or more",
+        )
+
+
+def require_split(training: Training) -> None:
+    """Refuse a step that cannot be taken by so many replicas.
+
+    Raises:
+        BadInputError: the batch is not split evenly, or the step would be compiled for one device.
+    """
+    batch, replicas = training.batch_size, training.replicas
+    if batch % replicas:
+        raise BadInputError(
+            f'a training.batch_size of "{batch}" cannot be split evenly over {replicas} replicas (training.replicas)',
+            hint=f"--set training.batch_size={-(-batch // replicas) * replicas}",
+        )
+    if replicas > 1 and training.compile == "jit":
+        raise BadInputError(
+            f'training.compile is "jit": XLA compiles a step for one device, not for {replicas} (training.replicas)',
+            hint="--set training.compile=graph",
         )
 
 

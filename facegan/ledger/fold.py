@@ -32,7 +32,8 @@ class OpenSession:
     """A session number that has not ended: asked for, and leased once `by` is set.
 
     `host` is which of the backend's engines, regions or accounts was asked, `bundle` what is to run there; `ref` is
-    the backend's, `machine` the process itself, said by its lease or its own intent.
+    the backend's, `machine` the process itself, said by its lease or its own intent. One that is `carried` works on a
+    copy of the run elsewhere: until it has ended, nothing is appended here but what it brings back.
     """
 
     number: int
@@ -43,6 +44,7 @@ class OpenSession:
     ref: Json | None = None
     by: str | None = None
     machine: Json | None = None
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,8 @@ class Fold:
     lease holder continues from, (-1, 0) when it began at step 0. `reached` is the highest step ever
     committed, `gaps` the ranges (first, last) of steps whose committed metrics were found damaged.
     `open` are the numbers that have not ended. A lease ends every number leased before it. `upload_s` is how
-    long a checkpoint takes to commit; `determinism` the class of machine that trained last.
+    long a checkpoint takes to commit; `determinism` the class of machine that trained last. `data` is the digest of
+    the array that a session had to prepare, once it is uploaded.
     """
 
     run: str
@@ -93,6 +96,7 @@ class Fold:
     upload_s: float = 0.0
     determinism: Mapping[str, str] = field(default_factory=dict)
     tracked: Mapping[str, Json] = field(default_factory=dict)
+    data: str | None = None
 
     def session(self, number: int) -> OpenSession | None:
         return next((found for found in self.open if found.number == number), None)
@@ -112,6 +116,11 @@ class Fold:
     def wants_metrics_of(self, step: int) -> bool:
         """Whether history lacks this step's metrics: first committed is committed for ever."""
         return step > self.reached or any(first <= step <= last for first, last in self.gaps)
+
+    @property
+    def carried(self) -> OpenSession | None:
+        """The session that works on a copy of the run elsewhere, if one does: it is the only one that is open."""
+        return next((found for found in self.open if found.carried), None)
 
     @property
     def state(self) -> State:

@@ -94,11 +94,20 @@ PLACE: Mapping[str, Form] = {
     "ref": perhaps(free),
 }
 DAMAGE = of(seq=STEP, object=text, how=text, metrics=perhaps(RANGES))
+RELAY = of(backends=each(text), gpu=perhaps(text))
 
 KINDS: Mapping[str, Form] = {
     "created": of(run=text, experiment=of(name=text, training=of(steps=whole(1)))),
-    "data": of(),
-    "intent": of(session=NUMBER, backend=text, **PLACE, machine=perhaps(free), resume=perhaps(flag)),
+    "data": of(session=NUMBER, name=layout.is_dataset, digest=digest, count=whole(1)),
+    "intent": of(
+        session=NUMBER,
+        backend=text,
+        **PLACE,
+        machine=perhaps(free),
+        resume=perhaps(flag),
+        relay=perhaps(RELAY),
+        carried=perhaps(flag),
+    ),
     "launched": of(session=NUMBER, ref=perhaps(free)),
     "refused": of(session=NUMBER, why=text, refusal=perhaps(text), until=perhaps(text)),
     "lease": of(session=NUMBER, machine=perhaps(free), ref=perhaps(free), over=perhaps(NUMBER)),
@@ -124,7 +133,7 @@ FOLD = of(
     tip=perhaps(pair(whole(-1))),
     gaps=RANGES,
     newest=STEP,
-    open=each(of(number=NUMBER, backend=text, **PLACE, by=perhaps(text), machine=perhaps(free))),
+    open=each(of(number=NUMBER, backend=text, **PLACE, by=perhaps(text), machine=perhaps(free), carried=perhaps(flag))),
     lease=perhaps(of(session=NUMBER, by=text, seq=STEP)),
     end=perhaps(of(session=NUMBER, kind=text, outcome=text, why=text, backend=perhaps(text), host=perhaps(text))),
     stop=flag,
@@ -132,6 +141,7 @@ FOLD = of(
     upload_s=amount,
     determinism=named(text),
     tracked=named(of(mlflow_run=text, model=perhaps(text))),
+    data=perhaps(digest),
 )
 
 

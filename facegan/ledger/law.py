@@ -37,7 +37,16 @@ def apply(fold: Fold | None, seq: int, by: str, kind: str, body: Json) -> Fold:
         )
     if kind not in _RULES:
         raise IllegalEntryError(f'"{kind}" may not follow the beginning of a ledger')
-    return _RULES[kind](fold, Fact(seq=seq, by=by, kind=kind, body=body))
+    fact = Fact(seq=seq, by=by, kind=kind, body=body)
+    if fold.carried and kind not in OF_A_CARRIED:
+        raise fact.refuse(
+            f"session {fold.carried.number} on {fold.carried.backend} carries the ledger until it is back"
+        )
+    return _RULES[kind](fold, fact)
+
+
+OF_A_CARRIED = frozenset({"data", "lease", "restored", "checkpoint", "pruned", "report", "refused", "lost"})
+"""What may follow while a session works on a copy: what it appended there, or that it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +63,11 @@ class Fact:
 
 
 def _data(fold: Fold, fact: Fact) -> Fold:
+    """Data are settled once, before anything was learnt from them."""
     _require_holder(fold, fact)
-    return fold
+    if fold.data is not None or fold.reached > 0:
+        raise fact.refuse("the data of the run are settled, and stay so")
+    return dataclasses.replace(fold, data=fact.body["digest"])
 
 
 def _intent(fold: Fold, fact: Fact) -> Fold:
@@ -67,7 +79,10 @@ def _intent(fold: Fold, fact: Fact) -> Fold:
     if number != fold.newest + 1:
         raise fact.refuse(f"session {number} does not follow session {fold.newest}")
     said = {name: fact.body.get(name) for name in ("host", "gpu", "bundle", "ref", "machine")}
-    asked = OpenSession(number=number, backend=fact.body["backend"], **said)
+    carried = bool(fact.body.get("carried"))
+    if carried and fold.open:
+        raise fact.refuse(f"session {fold.open[-1].number} is open, and what it commits would not be in the copy")
+    asked = OpenSession(number=number, backend=fact.body["backend"], carried=carried, **said)
     return dataclasses.replace(fold, newest=number, open=(*fold.open, asked), stop=False)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from facegan import layout
@@ -157,14 +157,14 @@ class Ledger:
             yield entry
 
     def created(self) -> Experiment:
-        """The experiment as it was resolved when the run was created.
+        """The experiment as it was resolved when the run was created, its data as settled by now.
 
         Raises:
             NoRunError: there is no such run.
         """
-        if self._fold is None:
-            self.refresh()
-        return from_json(self.entry(0).body["experiment"])
+        settled = self.fold.data
+        resolved = from_json(self.entry(0).body["experiment"])
+        return resolved if settled is None else replace(resolved, data=replace(resolved.data, digest=settled))
 
     def create(self, body: Json) -> bool:
         """Begin the run, unless it was begun before: whether this call began it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facegan import layout
 from facegan.catalog import datasets
 from facegan.errors import BadInputError
 from facegan.experiment import Data, unknown
 from facegan.prepared.manifest import Manifest
+from facegan.storage.base import ObjectStore
 
 MADE = ("quarter-turn", "edges", "negative")  # domains that are made of the images; any other is a column
 LARGEST = 255
@@ -21,6 +23,20 @@ def fits(manifest: Manifest, data: Data) -> bool:
         return (manifest.height, manifest.width) == (data.size, data.size)
     known = datasets.DATASETS.get(data.name)
     return known is None or known.shape is None or known.shape == manifest.shape
+
+
+def is_made_for(manifest: Manifest, data: Data) -> bool:
+    """Whether an array is just what is made when nobody says more than an experiment does: all images of its set."""
+    asked = (manifest.name, manifest.size, manifest.crop, manifest.limit, manifest.domains)
+    return asked == (data.name, data.size, data.crop, None, None)
+
+
+def is_unprepared(data: Data, store: ObjectStore) -> bool:
+    """Whether no array of an experiment's data is in the store, so that a session has to prepare them if it can."""
+    known = datasets.DATASETS.get(data.name)
+    if known is not None and known.package is not None:
+        return False
+    return data.digest is None or next(store.list(layout.dataset_manifest(data.name, data.digest)), None) is None
 
 
 def condition(only: str) -> tuple[str, int]:

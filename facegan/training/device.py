@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,10 +52,36 @@ def require_gpu(asked: str) -> None:
         )
 
 
-def describe(compile_choice: str) -> dict[str, str]:
+def several(count: int) -> list[str]:
+    """The names of the first `count` devices: GPUs, or the parts of a CPU that TensorFlow was told to split.
+
+    A process that tests replicas splits its CPU. No other does: nothing is gained by it.
+
+    Raises:
+        BadInputError: there are not so many here, or they are not alike and would not compute the same bits.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if (len(gpus) or _parts_of_the_cpu()) < count:
+        found = {0: "no GPU", 1: "one GPU"}.get(len(gpus), f"{len(gpus)} GPUs")
+        raise BadInputError(
+            f'training.replicas is "{count}", and TensorFlow sees {found} here',
+            hint="facegan-job resume RUN on a machine with as many GPUs; facegan-job doctor looks at drivers",
+        )
+    kinds = [_gpu(gpu) for gpu in gpus[:count]]
+    if len(set(kinds)) > 1:
+        raise BadInputError(
+            f'replicas need GPUs of one kind, and here are "{", ".join(kinds)}"',
+            hint="CUDA_VISIBLE_DEVICES, set to those that are alike, hides the others",
+        )
+    return [f"{'GPU' if gpus else 'CPU'}:{place}" for place in range(count)]
+
+
+def describe(compile_choice: str, replicas: int = 1) -> dict[str, str]:
     """What must be equal for two machines to compute the same bits (a determinism class)."""
+    several = {"replicas": str(replicas)} if replicas > 1 else {}  # classes from before there were any stay equal
     return {
-        "device": _device(),
+        "device": f"{replicas} x {_device()}" if replicas > 1 else _device(),
+        **several,
         "instructions": _instructions(),
         "compile": compile_choice,
         "threads": f"{tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()} intra, "
@@ -70,9 +97,18 @@ def _device() -> str:
     """The GPU's model name, or the CPU's."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return str(details.get("device_name", gpus[0].name))
+        return _gpu(gpus[0])
     return _cpu_info().get("model name") or platform.processor() or platform.machine()
+
+
+def _parts_of_the_cpu() -> int:
+    cpu, *_ = tf.config.list_physical_devices("CPU")
+    return len(tf.config.get_logical_device_configuration(cpu) or [cpu])
+
+
+def _gpu(gpu: Any) -> str:  # noqa: ANN401 - TensorFlow's
+    details = tf.config.experimental.get_device_details(gpu)
+    return str(details.get("device_name", gpu.name))
 
 
 def _instructions() -> str:

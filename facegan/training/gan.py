@@ -11,16 +11,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facegan import models
+from facegan.catalog.fitting import require_split
 from facegan.data import Images
 from facegan.data.domains import pair, single
 from facegan.experiment import Adam, Experiment
 from facegan.metrics import METRICS
 from facegan.models.network import DOMAINS, Networks, named_variables, trainable
 from facegan.trainer import Trainer
-from facegan.training import device, feed, samples
+from facegan.training import device, feed, replicas, samples
 from facegan.training.compiled import CompiledStep
 from facegan.training.learner import Learner
 from facegan.training.randomness import Purpose, latents, pixels, seed_at
+from facegan.training.replicas import Replicas
 from facegan.training.schedules import SCHEDULES
 from facegan.training.state import State
 from facegan.training.step import Step
@@ -36,9 +38,10 @@ def build(experiment: Experiment, images: Images, run: str = "") -> Trainer:
     snapshot or evaluation of a trainer that was not restored: a restored one brings both along.
 
     Raises:
-        BadInputError: the networks cannot make images of that shape, there is no such family, or the domains or
-            the metric do not go with the images.
+        BadInputError: the networks cannot make images of that shape, there is no such family, the domains or
+            the metric do not go with the images, or the batch or this machine cannot be split into so many replicas.
     """
+    require_split(experiment.training)
     device.set_up(experiment.training.threads)
     return GanTrainer(experiment, images, run)
 
@@ -49,17 +52,19 @@ class GanTrainer(Trainer):
     def __init__(self, experiment: Experiment, images: Images, run: str) -> None:
         self._experiment, self._images, self._run = experiment, images, run
         self._step, self._begun = 0, False
-        self._networks = models.build(experiment.model, feed.shape(images, experiment.data), experiment.seed)
+        over = replicas.over(experiment.training.replicas)
+        with over.scope():
+            self._networks = models.build(experiment.model, feed.shape(images, experiment.data), experiment.seed)
+            optimizers = _optimizers(experiment, self._networks)
         domains = single(images) if len(self._networks.generators) == 1 else pair(images, experiment.data.domains)
         chosen = experiment.evaluation.metric
         self._metric = None if chosen == "none" else METRICS[chosen](experiment, images, domains)
-        optimizers = _optimizers(experiment, self._networks)
         self._state = State(_named(self._networks, optimizers, self._metric))
         self._feed = feed.Feed(domains, experiment.data, experiment.seed)
-        step = _step(experiment, self._networks, optimizers)
+        step = _step(experiment, self._networks, optimizers, over)
         self._names = step.metrics
-        self._training = _training(experiment, step, self._feed)
-        self._warming = _warming(experiment, step, self._feed)
+        self._training = _training(experiment, step, self._feed, over)
+        self._warming = _warming(experiment, step, self._feed, over)
         signature = [tf.TensorSpec((None, experiment.model.latent), tf.float32)]
         self._generate = tf.function(self._made, autograph=False, input_signature=signature)
 
@@ -74,7 +79,8 @@ class GanTrainer(Trainer):
 
     @property
     def determinism(self) -> Mapping[str, str]:
-        return device.describe(self._experiment.training.compile)
+        training = self._experiment.training
+        return device.describe(training.compile, training.replicas)
 
     def advance(self, steps: int) -> Sequence[Mapping[str, float]]:
         self._begin()
@@ -155,46 +161,48 @@ def _named(networks: Networks, optimizers: Sequence[Any], metric: Any) -> dict[s
     return named
 
 
-def _step(experiment: Experiment, networks: Networks, optimizers: Sequence[Any]) -> Step:
+def _step(experiment: Experiment, networks: Networks, optimizers: Sequence[Any], over: Replicas) -> Step:
     settings = (experiment.generator, experiment.discriminator)
     generators, discriminators = (
-        Learner(kind, optimizer, chosen.weight_decay)
+        Learner(kind, optimizer, chosen.weight_decay, over)
         for kind, optimizer, chosen in zip(networks.roles.values(), optimizers, settings, strict=True)
     )
     return Step(generators, discriminators, SCHEDULES[experiment.training.schedule])
 
 
-def _training(experiment: Experiment, step: Step, images: feed.Feed) -> CompiledStep:
+def _training(experiment: Experiment, step: Step, images: feed.Feed, over: Replicas) -> CompiledStep:
     """The training's steps, from 0 on."""
     training, model, seed = experiment.training, experiment.model, experiment.seed
     purposes = (Purpose.LATENT, Purpose.FRESH_LATENT) if training.fresh_latents else (Purpose.LATENT,)
 
     def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
         drawn = [latents(seed_at(seed, p, number), training.batch_size, model.latent, model.noise) for p in purposes]
-        return step(tuple(feed.scaled(each, model.range) for each in real), *drawn)
+        shown = tuple(feed.scaled(over.share(each), model.range) for each in real)
+        return step(shown, *map(over.share, drawn))
 
     return CompiledStep(
         lambda number: images.batch(number, training.batch_size),
-        body,
+        over.over(body, step.random),
         width=len(step.metrics),
         jit=training.compile == "jit",
         steps_per_call=training.steps_per_call,
     )
 
 
-def _warming(experiment: Experiment, step: Step, images: feed.Feed) -> CompiledStep:
+def _warming(experiment: Experiment, step: Step, images: feed.Feed, over: Replicas) -> CompiledStep:
     """Updates of the discriminators alone, on real images and on noise, which are the steps before 0."""
     training, model, seed = experiment.training, experiment.model, experiment.seed
 
     def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
         key = seed_at(seed, Purpose.WARM_UP, number)
         noise = tuple(pixels(key, place, each.shape, model.range) for place, each in enumerate(real))
-        verdicts = step.teach(tuple(feed.scaled(each, model.range) for each in real), noise)
+        shown = tuple(feed.scaled(over.share(each), model.range) for each in real)
+        verdicts = step.teach(shown, tuple(map(over.share, noise)))
         return tf.stack([tf.add_n([each.loss for each in verdicts])])
 
     return CompiledStep(
         lambda number: images.batch(number, training.batch_size),
-        body,
+        over.over(body, step.random),
         width=1,
         jit=training.compile == "jit",
         steps_per_call=1,

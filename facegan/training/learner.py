@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from facegan.models.network import trainable
+from facegan.training.replicas import ONE, Replicas
 
 
 class Learner:
@@ -18,11 +19,18 @@ class Learner:
     of Caffe, on kernels alone (not on biases, normalisation or PReLU).
     """
 
-    def __init__(self, models: Sequence[keras.Model], optimizer: Any, weight_decay: float) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        models: Sequence[keras.Model],
+        optimizer: Any,  # noqa: ANN401
+        weight_decay: float,
+        replicas: Replicas = ONE,
+    ) -> None:
         """`optimizer` is a Keras optimiser that was built for all variables the models train."""
         self.models = tuple(models)
         self._optimizer = optimizer
         self._weight_decay = weight_decay
+        self._replicas = replicas
 
     def watch(self, models: Sequence[keras.Model]) -> Any:  # noqa: ANN401 - a tape
         """A tape that follows the models' weights, to be given back to `follow`."""
@@ -35,7 +43,7 @@ class Learner:
         """One optimiser step down the gradient of what the tape recorded."""
         trained = trainable(models)
         gradients = tape.gradient(loss, [variable.value for variable in trained])
-        self._optimizer.apply(self._decayed(gradients, trained), trained)
+        self._optimizer.apply(self._replicas.averaged(self._decayed(gradients, trained)), trained)
 
     def descend(self, look: Callable[[], tuple[Any, Any]], models: Sequence[keras.Model]) -> Any:  # noqa: ANN401
         """One optimiser step down the first of what `look` returns; returns the second, as it was before."""

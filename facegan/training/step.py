@@ -26,12 +26,15 @@ class Step:
     and of fake images that were taken for real. With two domains these are their means, but for `g_loss`,
     which is the sum that is minimised; and `d_loss_a`, `d_loss_b`, `g_loss_a`, `g_loss_b`, `d_accuracy_a` and
     `d_accuracy_b` are each one's.
+
+    `random` are the variables that random numbers are drawn from inside the networks.
     """
 
     def __init__(self, generators: Learner, discriminators: Learner, schedule: Schedule) -> None:
         self._generators, self._judges = generators, discriminators
         self._schedule = schedule
         self._masks = _random_states(discriminators.models)
+        self.random = _random_states([*generators.models, *discriminators.models])
 
     @property
     def metrics(self) -> tuple[str, ...]:

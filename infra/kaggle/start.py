@@ -33,10 +33,11 @@ WHEEL = "@WHEEL@"
 STORE: str = ORDER["run_url"].rpartition("/runs/")[0]
 
 INPUT = pathlib.Path("/kaggle/input")
+OUTPUT = pathlib.Path("/kaggle/working")
 OLDEST_PYTHON = (3, 11)
 THERE = {"tensorflow": "2.18", "keras": "3.5", "numpy": "2", "pillow": "10"}  # Kaggle's own, never touched
 ADDED = {"safetensors": "0.4.5"}  # added where it is missing or older
-OF_STORE = {"s3": {"boto3": "1.36"}, "gs": {"google-cloud-storage": "3"}}
+OF_STORE = {"s3": {"boto3": "1.36"}, "gs": {"google-cloud-storage": "3"}, "file": {}}
 GOOD = (0, 75)  # finished; interrupted, and to be continued by the next session
 CONNECT_S = 20.0
 LATER_S = 10.0  # beyond the grace, before the process is killed
@@ -64,27 +65,55 @@ def begin() -> int:
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise RuntimeError(f"Python {sys.version.split()[0]} is too old")
     handed = json.loads(data_set().joinpath("handed.json").read_bytes())
-    cards()
+    handed["source"] = attached()
+    handed["found"] = cards()
     reach(handed["environment"])
     packages()
     place = pathlib.Path(tempfile.mkdtemp(prefix="facegan-"))  # not /kaggle/working, which Kaggle keeps
     unpack(place / "program")
-    left_s = ORDER["session_s"] - max(ORDER["margin_s"], ORDER["grace_s"] + LATER_S) - age_s()
-    return session(hand(handed, place, left_s), place, left_s)
+    along = arrive() if ORDER["carried"] else set()
+    left_s = time_left_s(age_s())
+    code = session(hand(handed, place, left_s), place, left_s)
+    if ORDER["carried"]:
+        leave(along)
+    return code
 
 
 def data_set() -> pathlib.Path:
     """The folder of the data set made for this session, in either of Kaggle's layouts."""
     name = ORDER["dataset"]
-    for folder in (*INPUT.glob(f"datasets/*/{name}"), INPUT / name):
+    for folder in mounts("*", name):
         if folder.joinpath("handed.json").exists():
             return folder
     raise RuntimeError(f'the data set "{name}" with what this session needs is not attached')
 
 
+def mounts(owner: str, name: str) -> list[pathlib.Path]:
+    """Where Kaggle may have put a data set: in its newer layout, or in its older one."""
+    return [*INPUT.glob(f"datasets/{owner}/{name}"), INPUT / name]
+
+
+def attached() -> str | None:
+    """Where the pictures are that this session has to prepare, if it has to."""
+    wanted = ORDER["prepares"]
+    if wanted is None:
+        return None
+    for folder in mounts(*wanted["ref"].split("/")):
+        found = folder / wanted["inside"]
+        if found.is_dir() and any(found.iterdir()):
+            say(f"data: {found}")
+            return str(found)
+    raise RuntimeError(
+        f"the data set {wanted['ref']} is not attached: is it still on kaggle.com? Else prepare the data into your "
+        "bucket yourself (facegan-job data prepare)"
+    )
+
+
 def reach(environment: dict[str, str]) -> None:
     """Fail at once where there is no internet: without a verified phone, Kaggle gives none and says nothing."""
     store = urllib.parse.urlsplit(STORE)
+    if store.scheme == "file":
+        return
     asked = urllib.parse.parse_qs(store.query).get("endpoint", [None])[0] or next(
         (environment[name] for name in ENDPOINTS[store.scheme] if environment.get(name)), USUAL[store.scheme]
     )
@@ -103,20 +132,32 @@ ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_
 USUAL = {"s3": "https://s3.amazonaws.com", "gs": "https://storage.googleapis.com"}
 
 
-def cards() -> None:
-    """Fail at once where Kaggle gave another GPU than was asked for, or none: it does not say so itself."""
-    wanted = ORDER["gpu"]
-    try:
-        asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
-    except (OSError, subprocess.SubprocessError):
-        found = []
-    names = [name.strip() for name in found if name.strip()]
+def cards() -> dict[str, Any]:
+    """The GPUs and their driver, for the ledger.
+
+    Fails at once where Kaggle gave another GPU than was asked for, fewer, or none: it does not say so itself.
+    """
+    wanted, replicas = ORDER["gpu"], ORDER["replicas"]
+    names, drivers = asked_of_cards("name"), asked_of_cards("driver_version")
     say(f"GPUs: {', '.join(names) or 'none'}")
-    if wanted is None or any(wanted in name.replace("-", " ").split() for name in names):
-        return
+    found = {"gpus": names, **({"driver": drivers[0]} if drivers else {})}
+    right = [name for name in names if wanted in name.replace("-", " ").split()]
+    if wanted is None or len(right) >= replicas:
+        return found
+    if right:
+        raise RuntimeError(f"{replicas} replicas were asked for, and Kaggle gave {len(right)} x {wanted}")
     given = f"a {names[0]}" if names else "no GPU: is there quota left, and is the account's phone verified?"
     raise RuntimeError(f"a {wanted} was asked for, and Kaggle gave {given}")
+
+
+def asked_of_cards(field: str) -> list[str]:
+    """One field of every GPU there is."""
+    asked = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in found.splitlines() if line.strip()]
 
 
 def packages() -> None:
@@ -137,7 +178,9 @@ def packages() -> None:
         constraints.flush()
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints.name, *lacking]
         if subprocess.run(install, check=False).returncode:
-            raise RuntimeError(f"{', '.join(lacking)} could not be installed")
+            raise RuntimeError(
+                f"{', '.join(lacking)} could not be installed beside Kaggle's own {', '.join(kept)}: pip says why above"
+            )
 
 
 def installed(name: str) -> str | None:
@@ -162,6 +205,34 @@ def unpack(folder: pathlib.Path) -> None:
         raise RuntimeError("the program is not the one that was sent")
     zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
     say(f"{ORDER['wheel']['name']} {ORDER['wheel']['sha256'][:12]}")
+
+
+def arrive() -> set[str]:
+    """Lay out the store of a session that cannot reach its user's: a copy of the run; the names of its objects."""
+    packed, label = (data_set() / name for name in ("luggage.bin", "luggage.json"))
+    if described(packed) != json.loads(label.read_bytes()):
+        raise RuntimeError("the copy of the run is not the one that was sent")
+    with zipfile.ZipFile(packed) as luggage:
+        luggage.extractall(urllib.parse.urlsplit(STORE).path)
+        return set(luggage.namelist())
+
+
+def leave(along: set[str]) -> None:
+    """Pack what the session has added to its copy where Kaggle keeps it; its digest last, which makes it whole."""
+    root = pathlib.Path(urllib.parse.urlsplit(STORE).path)
+    found = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+    packed, label = (OUTPUT / name for name in ("left.bin", "left.json"))
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as left:
+        for key, path in found.items():
+            if key not in along and not key.startswith(".incoming/"):
+                left.writestr(zipfile.ZipInfo(key), path.read_bytes())
+    label.write_text(json.dumps(described(packed)))
+    say(f"left: {packed.stat().st_size:,} bytes")
+
+
+def described(path: pathlib.Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def hand(handed: dict[str, Any], place: pathlib.Path, left_s: float) -> pathlib.Path:
@@ -190,12 +261,19 @@ def session(handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
         "PYTHONPATH": str(place / "program"),
         "PYTHONUNBUFFERED": "1",
         "FACEGAN_HOME": str(place / "home"),
-        **({"CUDA_VISIBLE_DEVICES": "0"} if ORDER["gpu"] else {}),  # one of two: each step is one machine's
+        # Of the two cards that there are, as many as the experiment says: on another number, sums come out otherwise.
+        **({"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(ORDER["replicas"])))} if ORDER["gpu"] else {}),
     }
     command = [sys.executable, "-m", "facegan", "run", ORDER["run_url"]]
     command += ["--session", str(ORDER["number"]), "--handed", str(handed)]
     child = subprocess.Popen(
-        command, env=environment, cwd=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=environment,
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     )
     timers = [
         threading.Timer(max(left_s, 0.0), stop, (child, signal.SIGTERM)),
@@ -216,6 +294,12 @@ def session(handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
 def stop(child: subprocess.Popen[str], number: signal.Signals) -> None:
     say(f"this session's time is up: {number.name}")
     child.send_signal(number)
+
+
+def time_left_s(age_s: float) -> float:
+    """How much of Kaggle's time there is for the program, in a session of this age: the last of it is nobody's."""
+    left: float = ORDER["session_s"] - max(ORDER["margin_s"], ORDER["grace_s"] + LATER_S) - age_s
+    return left
 
 
 def age_s() -> float:

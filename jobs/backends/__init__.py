@@ -14,6 +14,8 @@ BACKENDS = MappingProxyType(
         "local": "jobs.backends.local:LocalBackend",
         "docker": "jobs.backends.docker:DockerBackend",
         "kaggle": "jobs.backends.kaggle.backend:KaggleBackend",
+        "colab": "jobs.backends.colab.backend:ColabBackend",
+        "ec2": "jobs.backends.ec2.backend:Ec2Backend",
     }
 )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from facegan.accounts import Credentials
+from facegan.errors import BadInputError
 from facegan.experiment import Json
 from facegan.process import Life
+from jobs.carrying.packing import Luggage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,9 @@ class Order:
     """One session to be started: `number` of the run at `run_url`, on a GPU of this name or on none.
 
     `bundle` is what is shipped, pinned by its digest; `grace_s` how long the session may take between the wish to
-    stop it and its end, for a last checkpoint.
+    stop it and its end, for a last checkpoint. `prepares` is the data set that it has to prepare first, because no
+    array of it is in the store; `replicas` on how many of the place's cards it trains. One that is `carried` works on a
+    copy of the run, because it cannot reach the store; `luggage` is what it takes along, when it is really sent.
     """
 
     run: str
@@ -27,14 +32,19 @@ class Order:
     gpu: str | None = None
     bundle: Json = field(default_factory=dict)
     grace_s: float = 60.0
+    prepares: str | None = None
+    replicas: int = 1
+    carried: bool = False
+    luggage: Luggage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a session would train on: `cpu` or `gpu`, and how many cores."""
+    """What a session would train on: `cpu` or `gpu`, how many cores, and how many GPUs, where the place can tell."""
 
     device: str
     cores: int
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +59,10 @@ class Fate:
 class Capabilities:
     """What a backend can do. `gpus` by the names its users type; `stores` by URL scheme.
 
-    `instead` says what to do about a store that it could reach in other circumstances, by scheme.
+    `instead` says what to do about a store that it could reach in other circumstances, by scheme. `retired` are the
+    GPUs that it had, each with the reason why there is none; `session_s` is its longest session, where it has a limit.
+    `data_there` are the known data sets that it has itself, so that a session can prepare them, and what they are
+    called there. Sessions cannot reach stores of the schemes that it `carries`: they are given a copy of the run.
     """
 
     summary: str
@@ -57,6 +70,30 @@ class Capabilities:
     stores: Sequence[str]
     data_is_here: bool
     instead: Mapping[str, str] = field(default_factory=dict)
+    retired: Mapping[str, str] = field(default_factory=dict)
+    session_s: float | None = None
+    data_there: Mapping[str, str] = field(default_factory=dict)
+    carries: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What an account may still use of a place: `left_s` of `of_s` seconds of `what`; it begins anew at `resets_at`."""
+
+    what: str
+    left_s: float
+    of_s: float
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What `doctor` has looked at and found. `ok` is `None` for what is good to know and no fault."""
+
+    name: str
+    ok: bool | None
+    found: str
+    hint: str = ""
 
 
 Hand = Callable[[], Credentials | None]
@@ -80,6 +117,14 @@ class Backend(Protocol):
     @abstractmethod
     def machine(self, gpu: str | None) -> Machine:
         """What a session would train on. May ask the place."""
+
+    def fetch(self, gpu: str | None) -> None:
+        """Bring to the place what would be shipped, where it has to be brought there first. May take minutes.
+
+        Raises:
+            BadInputError: it cannot be had.
+        """
+        del gpu
 
     @abstractmethod
     def bundle(self, gpu: str | None) -> Json:
@@ -105,6 +150,23 @@ class Backend(Protocol):
             Refusal: the place will not run it, or has not answered.
         """
 
+    def ref(self, order: Order) -> Json | None:
+        """The ref that this session will have, where that is known before it is started.
+
+        It has to be where sessions are carried: nothing can be written down while one is.
+        """
+        del order
+        return None
+
+    def left(self, order: Order) -> bytes | None:
+        """What a carried session has left at its place when it ended, whole; `None` if nothing, for certain.
+
+        Raises:
+            Uncertain: no answer, or it is not all there yet.
+        """
+        del order
+        return None
+
     @abstractmethod
     def look_up(self, order: Order) -> Json | None:
         """The ref of the living session of this name, or `None` when the backend, answering, knows none.
@@ -124,3 +186,38 @@ class Backend(Protocol):
     @abstractmethod
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Remove what ended sessions of the run left behind there; `keep` are the numbers that have not ended."""
+
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """End a session at once, for certain. Of one that has ended, it is no error. It may take some seconds.
+
+        With `delete` also where that destroys what the place keeps of the session.
+
+        Raises:
+            BadInputError: it cannot be ended from here as asked; the hint says how it can.
+            Uncertain: the place does not answer.
+        """
+        del ref, delete
+        raise BadInputError(f"sessions on {self.name} cannot be ended from here", hint="end it where it runs")
+
+    def quota(self) -> Allowance | None:
+        """What is left of the account's quota; `None` where there is none. May ask the network, for some seconds.
+
+        Raises:
+            FaceganError: no answer.
+        """
+        return None
+
+    def checks(self) -> Sequence[Check]:
+        """Preconditions that can be looked at. None for a place that is not set up here. May ask the network."""
+        return ()
+
+    def printed(self, order: Order) -> Iterator[str]:
+        """The whole lines that the session has printed at its place from its start until now, each with its end.
+
+        Nothing where the place keeps none.
+
+        Raises:
+            FaceganError: no answer; what was given is right as far as it goes.
+        """
+        del order
+        return iter(())

@@ -28,6 +28,7 @@ COMMANDS = (
     "stop",
     "cancel",
     "wait",
+    "watch",
     "sync",
     "ui",
     "verify",
@@ -43,7 +44,7 @@ COMMANDS = (
 )
 """Each a function of its own name, in a module of its own name."""
 
-GROUPS = ("data", "credentials", "image")
+GROUPS = ("data", "credentials", "image", "export")
 """Each a module with an `app` of several commands."""
 
 UsageError: Any = typer.BadParameter.__bases__[0]  # Typer's own; it exports no name for it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facegan.ledger import Ledger, State
 from facegan.length import duration
-from jobs import heavy, launch
+from jobs import heavy, launch, sweeping
 from jobs.cli import output
 from jobs.context import Context
 from jobs.errors import Exit
@@ -35,7 +35,7 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     if now.step > 0:
         heavy.sync(context, [run])
     _explain(context, ledger, now, took_s)
-    launch.sweep(context, ledger)
+    sweeping.sweep(context, ledger)
     if json:
         output.as_json(now.to_json())
     return exit_of_run(now.state)

@@ -10,7 +10,11 @@ Store = Annotated[
     str | None,
     typer.Option("--store", help="URL of the store: file:///…, s3://… or gs://… (default: FACEGAN_HOME/store)."),
 ]
-Backend = Annotated[str | None, typer.Option("--backend", help="Where the session runs.")]
+Backend = Annotated[
+    str | None,
+    typer.Option("--backend", metavar="NAME[,NAME…]", help="Where the session runs; of several, the first that can."),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Carry the run from session to session until it is done.")]
 Host = Annotated[str | None, typer.Option("--host", help="Which engine of the backend: ssh://me@gpu-box.")]
 Gpu = Annotated[str | None, typer.Option("--gpu", help="Name of a GPU of the backend; case does not matter.")]
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]

@@ -33,6 +33,12 @@ def error(message: str, hint: str | None) -> None:
         say(f"hint: {hint}")
 
 
+def clear() -> None:
+    """Begin at the top of an empty terminal; what is no terminal goes on below."""
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[H\x1b[2J")
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns wide enough for what they hold, two blanks apart."""
     lines = [list(header), *map(list, rows)]

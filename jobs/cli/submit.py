@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,10 +10,15 @@ import typer
 from facegan.length import length
 from jobs import context as contexts
 from jobs import counting, launch, recipe, runs, settings
-from jobs.cli import attach, options, output
+from jobs.backends.base import Order
+from jobs.cli import options, output
+from jobs.cli.watch import Manner, launched
 from jobs.context import Context
 from jobs.launch import Place
 from jobs.shelf import shelf
+from jobs.supervision import places
+from jobs.supervision.past import Relay
+from jobs.supervision.policy import parse
 
 
 def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -28,38 +34,45 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: Annotated[
         str | None, typer.Option("--name", metavar="ID", help="The run's id; the same again goes on.")
     ] = None,
+    watch: options.Watch = False,
     detach: options.Detach = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")] = False,
     json: options.Json = False,
 ) -> int:
     """Start a run of an experiment, and follow it."""
     context = contexts.real(settings.load({"store": store}))
-    where = launch.place(context, backend, gpu, host)
+    relay = Relay(backends=parse(backend or context.settings.backend), gpu=gpu)
+    where = places.first(context, relay, host, output.say, fetch=not dry_run)
+    if backend is not None or watch:
+        where = replace(where, relay=relay.to_json())
     runs.make_home(context)
     home, at = context.settings.home, context.store
-    on, look = where.backend.machine(where.gpu), shelf(home, at, output.say)
-    chosen = recipe.resolve(experiment, overrides or (), device=on.device, cores=on.cores, look=look)
-    recipe.require_data(chosen.data, home if where.backend.capabilities().data_is_here else None, at)
+    on, able, look = where.backend.machine(where.gpu), where.backend.capabilities(), shelf(home, at, output.say)
+    there = able.data_there
+    chosen = recipe.resolve(experiment, overrides or (), device=on.device, cores=on.cores, look=look, there=there)
+    recipe.require_data(chosen.data, home if able.data_is_here else None, at, there)
     run = contexts.new_run_id(chosen.name) if name is None else name
     images = counting.images(chosen.data, home, at)
     counting.require_images(chosen, images, home, at)
     body = recipe.created_body(run, chosen, images)
     output.say(f"run {run}: {length(chosen, count=images)}")
+    if chosen.data.digest is None and chosen.data.name in there:
+        output.say(f"{chosen.data.name} will be prepared by the first session, from {there[chosen.data.name]}")
     if images is not None and chosen.data.limit is not None and images < chosen.data.limit:
         output.say(f"data.limit is {chosen.data.limit:,}, and there are {images:,} images: all of them are shown")
+    order = launch.suited(context, where, launch.order(context, run, launch.first(where)), chosen)
     if dry_run:
-        output.as_json(_what_would_be_sent(context, where, run, body))
+        output.as_json(_what_would_be_sent(context, where, body, order))
         return 0
     ledger = launch.create(context, run, chosen, images)
-    launch.submit(context, ledger, where, output.say)
-    return attach.attach(context, ledger, detach=detach, json=json)
+    how = Manner(watch=watch, detach=detach, json=json)
+    return launched(context, ledger, lambda: launch.submit(context, ledger, where, output.say), relay, how)
 
 
-def _what_would_be_sent(context: Context, where: Place, run: str, body: dict[str, object]) -> dict[str, object]:
-    asked = launch.first(where)
+def _what_would_be_sent(context: Context, where: Place, body: dict[str, object], order: Order) -> dict[str, object]:
     return {
         "store": context.store.url,
         "created": body,
-        "intent": launch.intent(asked, by_user=False),
-        "session": where.backend.command(launch.order(context, run, asked)),
+        "intent": launch.intent(launch.first(where), by_user=False, relay=where.relay),
+        "session": where.backend.command(order),
     }

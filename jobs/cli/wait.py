@@ -9,7 +9,7 @@ import typer
 
 from facegan.errors import BadInputError
 from jobs import context as contexts
-from jobs import launch, runs, settings
+from jobs import runs, settings, sweeping
 from jobs.cli import options, output
 from jobs.errors import Exit
 from jobs.follow import wait as wait_for
@@ -36,7 +36,7 @@ def wait(
                 f"run {ledger.run} is {ledger.fold.state} after {timeout_s:g} s", f"facegan-job status {ledger.run}"
             )
             return Exit.WAIT_TIMEOUT
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
         if not json:
             output.data(f"{ledger.run} {fold.state}")
         ended.append({"run": ledger.run, "state": str(fold.state), "step": fold.reached})

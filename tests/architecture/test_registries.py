@@ -36,6 +36,11 @@ def verbs(port: type) -> set[str]:
     return {name for name, member in vars(port).items() if inspect.isfunction(member) and not name.startswith("_")}
 
 
+def unsaid(port: type) -> set[str]:
+    """The verbs that mean nothing as the port has them."""
+    return {name for name in verbs(port) if getattr(vars(port)[name], "__isabstractmethod__", False)}
+
+
 @pytest.mark.parametrize("scheme", storage.SCHEMES)
 def test_a_scheme_leads_to_a_store(scheme: str) -> None:
     found = resolve(storage.SCHEMES[scheme])
@@ -49,7 +54,8 @@ def test_a_scheme_leads_to_a_store(scheme: str) -> None:
 def test_a_backend_leads_to_one_that_calls_itself_so(name: str) -> None:
     found = resolve(BACKENDS[name])
     assert isinstance(found, type)
-    assert verbs(Backend) <= {verb for verb in vars(found) if not verb.startswith("_")}
+    assert len(unsaid(Backend)) > 8
+    assert unsaid(Backend) <= {verb for verb in vars(found) if not verb.startswith("_")}
     assert vars(found)["name"] == name
 
 

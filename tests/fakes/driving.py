@@ -18,6 +18,7 @@ from facegan.errors import SessionExit
 from facegan.experiment import Experiment, override, to_json
 from facegan.ledger import Fold, Ledger, State, Wish, Writer
 from facegan.output import Output
+from facegan.prepared import Manifest
 from facegan.stopping import StopSignal
 from facegan.storage.base import ObjectStore
 from facegan.storage.file import FileStore
@@ -107,6 +108,7 @@ class Session:
     sleep: Callable[[float], object] | None = None
     stop: StopSignal = field(default_factory=StopSignal)
     budget_s: float | None = None
+    settle: Callable[[Experiment], Manifest | None] = lambda _experiment: None
     abandoned: list[SessionExit] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -135,6 +137,7 @@ class Session:
                 abandon=self.abandoned.append,
                 began=0.0,
                 budget_s=self.budget_s,
+                settle=self.settle,
                 stop=self.stop,
                 output=output,
                 say=say,

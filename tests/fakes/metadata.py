@@ -9,14 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+ROLES = "/latest/meta-data/iam/security-credentials/"
+
 
 @dataclass(kw_only=True)
 class Machine:
-    """What the services say of the machine; tests change it while it runs. `asked` is every path that was answered."""
+    """What the services say of the machine; tests change it while it runs. `asked` is every path that was answered.
+
+    `role` is the name of an EC2 machine's role, `keys` what is given to whoever asks for it.
+    """
 
     action: dict[str, str] | None = None
     rebalance: bool = False
     preempted: bool = False
+    role: str | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    identity: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
@@ -60,13 +68,17 @@ class Handler(BaseHTTPRequestHandler):
         known = {
             "/latest/meta-data/spot/instance-action": self.machine.action,
             "/latest/meta-data/events/recommendations/rebalance": soon,
+            "/latest/dynamic/instance-identity/document": self.machine.identity or None,
+            f"{ROLES}{self.machine.role}": self.machine.keys or None,
         }
         if self.headers.get("X-aws-ec2-metadata-token") not in self.machine.tokens:
             self._say(401, "")
+        elif self.path == ROLES and self.machine.role:
+            self._say(200, self.machine.role)
         elif known.get(self.path) is None:
             self._say(404, "")
         else:
-            self._say(200, json.dumps(known[self.path]))
+            self._say(200, json.dumps(known[self.path], indent=2, separators=(",", " : ")))
 
     def _say(self, status: int, text: str) -> None:
         self.machine.asked.append(f"{self.command} {self.path} {status}")
@@ -80,11 +92,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Machine]:
+def serving(at: str = "127.0.0.1") -> Iterator[Machine]:
+    """Both services, at this address of this machine."""
     machine = Machine()
     handler = type("OfOne", (Handler,), {"machine": machine})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        machine.url = f"http://127.0.0.1:{server.server_port}"
+    with ThreadingHTTPServer((at, 0), handler) as server:
+        machine.url = f"http://{at}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -31,7 +31,7 @@ class Answer:
 
 def send(kaggle: Kaggle, verb: str, path: str, data: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
     """One request, with no authorization but what the headers say."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(kaggle.url).port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(kaggle.url).port, timeout=120)
     try:
         connection.request(verb, path, data, headers or {})
         response = connection.getresponse()

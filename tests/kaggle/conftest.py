@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from jobs.backends.kaggle.backend import KaggleBackend
 from tests.fakes.kaggle import Kaggle, running, sandbox
+from tests.kaggle.submitting import backend
 
 
 @pytest.fixture
@@ -19,3 +22,17 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kaggle]:
         pytest.skip(reason)
     with running(tmp_path_factory.mktemp("kaggle")) as kaggle:
         yield kaggle
+
+
+@pytest.fixture
+def service(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
+    """A Kaggle that is quick, and that this process' environment leads to."""
+    kaggle.set(queue_s=5.0, dataset_hidden_s=2.0, dataset_processing_s=4.0)
+    for name, value in kaggle.client_environment().items():
+        monkeypatch.setenv(name, value)
+    return kaggle
+
+
+@pytest.fixture
+def here(service: Kaggle, tmp_path: Path) -> KaggleBackend:  # noqa: ARG001 - after it
+    return backend(tmp_path)

@@ -38,7 +38,7 @@ def test_a_question_is_asked_again(kaggle: Kaggle) -> None:
     pauses: list[float] = []
     kaggle.faults.fail("Quota", code=503, times=2)
     assert client(kaggle, pauses.append).quota().left_s == 30 * 3600
-    assert pauses == list(api.ASK_AGAIN_S)
+    assert pauses == list(api.PATIENT.again_s)
 
 
 @pytest.mark.parametrize("code", [DROP, 429, 500, 502, 503])
@@ -196,7 +196,7 @@ def test_an_answer_that_is_no_says_so(odd: tuple[str, list[bytes]], answer: byte
     assert (caught.value.status, caught.value.text) == (status, text)
 
 
-def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "TIMEOUT_S", 0.1)
+def test_it_does_not_wait_for_ever() -> None:
+    soon = api.Patience(timeout_s=0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Uncertain, match="timed out"):
-        Api(f"http://127.0.0.1:{silent.getsockname()[1]}", "Bearer x", lambda _: None).save_kernel({})
+        Api(f"http://127.0.0.1:{silent.getsockname()[1]}", "Bearer x", lambda _: None, soon).save_kernel({})

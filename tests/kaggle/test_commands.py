@@ -37,8 +37,24 @@ def test_a_store_on_this_disk_is_refused(kaggle: Kaggle, tmp_path: Path) -> None
 def test_a_gpu_that_is_retired_is_refused(kaggle: Kaggle) -> None:
     done = typed(kaggle, *SUBMIT[:-4], "--gpu", "p100", *SUBMIT[-2:])
     assert done.returncode == Exit.USAGE
-    assert 'no GPU "p100"' in done.stderr
-    assert "T4" in done.stderr
+    assert 'the GPU "P100" is retired at Kaggle since 2026-09-15' in done.stderr
+    assert "it has T4" in done.stderr
+
+
+def test_what_there_is_and_what_is_left_is_listed(kaggle: Kaggle) -> None:
+    kaggle.account.spend(kaggle.clock, hours=2)
+    done = typed(kaggle, "backends")
+    assert done.returncode == Exit.OK, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("kaggle")]
+    assert "up to 12h 00m" in line
+    assert "28.0 of 30 h left" in line
+    assert "kaggle: P100 is retired at Kaggle since 2026-09-15" in done.stderr
+    assert "begins anew on Saturday" in done.stderr
+    kaggle.faults.fail("", code=503, times=99)
+    silent = json.loads(typed(kaggle, "backends", "--json").stdout)
+    (found,) = [each for each in silent if each["name"] == "kaggle"]
+    assert (found["quota"], found["retired"]) == (None, {"P100": "retired at Kaggle since 2026-09-15"})
+    assert "Kaggle answers 503" in found["no_answer"]
 
 
 def test_without_a_token_it_says_where_one_goes(kaggle: Kaggle) -> None:

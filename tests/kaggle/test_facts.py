@@ -19,8 +19,9 @@ def lines() -> list[str]:
         f"| `{each.gpu}` | retired since {each.since} | {each.sure.value} | {each.since[:7]} |"
         for each in facts.RETIRED
     ]
+    data = [f"| `{each.data}` | `{each.ref}` | {each.sure.value} | {each.seen} |" for each in facts.SOURCES]
     words = [f"| “{each.part}” | {each.kind} | {each.sure.value} | {each.seen} |" for each in facts.REFUSALS]
-    return [*numbers, *cards, *gone, *words]
+    return [*numbers, *cards, *gone, *data, *words]
 
 
 def test_every_fact_is_on_the_page() -> None:

@@ -31,10 +31,8 @@ ENDPOINTS: Mapping[str, str] = {
 }
 KERNELS = "kernels.KernelsApiService"
 DATASETS = "datasets.DatasetApiService"
-TIMEOUT_S = 30.0
 SAYS_NOTHING = (408, 425, 429)  # and everything from 500 on: the request may or may not have done its work
 ERROR, BROKEN = 400, 500
-ASK_AGAIN_S = (1.0, 4.0)
 LARGEST_ANSWER = 64 * 2**20
 LATER = "type the same again later"
 SIGN_IN = "make a token on kaggle.com (settings, API), and put it into KAGGLE_API_TOKEN or ~/.kaggle/access_token"
@@ -92,6 +90,18 @@ class Quota:
         return max(0.0, self.allowed_s - self.used_s - self.reserved_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long one answer is waited for, in seconds, and after which pauses a question is asked again."""
+
+    timeout_s: float
+    again_s: Sequence[float] = ()
+
+
+PATIENT = Patience(timeout_s=30.0, again_s=(1.0, 4.0))
+HURRIED = Patience(timeout_s=4.0)  # for what a command shows beside other things
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the request to a host that was not asked for."""
 
@@ -107,10 +117,17 @@ class Api:
         Uncertain: it does not answer, or not in a way that says anything.
     """
 
-    def __init__(self, endpoint: str, authorization: str | None, sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        authorization: str | None,
+        sleep: Callable[[float], object],
+        patience: Patience = PATIENT,
+    ) -> None:
         self._endpoint = endpoint
         self._authorization = authorization
         self._sleep = sleep
+        self._patience = patience
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def introspect(self, token: str) -> str | None:
@@ -174,6 +191,25 @@ class Api:
         asked = {"userName": owner, "kernelSlug": slug, "pageSize": 1}
         return str(self._ask(f"{KERNELS}/ListKernelSessionOutput", asked).get("log") or "")
 
+    def outputs(self, owner: str, slug: str) -> Mapping[str, str]:
+        """The files that an ended session has left: by name, each with the address that gives it for a while."""
+        found: dict[str, str] = {}
+        token = ""
+        while True:
+            asked = {"userName": owner, "kernelSlug": slug, "pageSize": 200, "pageToken": token}
+            method = f"{KERNELS}/ListKernelSessionOutput"
+            page = self._ask(method, {key: value for key, value in asked.items() if value})
+            found |= {str(each.get("fileName", "")): str(each.get("url", "")) for each in page.get("files") or []}
+            if page.get("nextPageToken") in {None, "", token}:
+                return found
+            token = str(page["nextPageToken"])
+
+    def download(self, address: str, at_most: int) -> bytes:
+        """A file that was listed: signed for, so nothing of ours goes along. Of a longer one, a byte more than that."""
+        request = urllib.request.Request(address)  # noqa: S310 - Kaggle's
+        with self._open(request, self._patience.timeout_s) as answer:
+            return _or_silence(lambda: answer.read(at_most + 1))
+
     def stream(self, owner: str, slug: str, timeout_s: float) -> Iterator[bytes]:
         """The lines of the live log, from its first line on; ends when nothing came for so long."""
         address = f"{self._endpoint}/v1/kernels/logs/stream/{owner}/{slug}"
@@ -194,7 +230,7 @@ class Api:
         asked = {"type": "DATASET", "name": name, "contentLength": len(data)}
         begun = self._ask("blobs.BlobApiService/StartBlobUpload", asked)
         request = urllib.request.Request(str(begun["createUrl"]), data=data, method="PUT")  # noqa: S310 - Kaggle's
-        with self._open(request, TIMEOUT_S):
+        with self._open(request, self._patience.timeout_s):
             return str(begun["token"])
 
     def create_dataset(self, owner: str, slug: str, tokens: Sequence[str]) -> None:
@@ -238,7 +274,7 @@ class Api:
 
     def _ask(self, method: str, body: Json) -> Json:
         """Send what may be sent again, and send it again where nothing is answered."""
-        for pause in ASK_AGAIN_S:
+        for pause in self._patience.again_s:
             try:
                 return self._tell(method, body)
             except Uncertain:
@@ -247,7 +283,7 @@ class Api:
 
     def _tell(self, method: str, body: Json) -> Json:
         request = self._request(f"{self._endpoint}/v1/{method}", json.dumps(body).encode())
-        with self._open(request, TIMEOUT_S) as answer:
+        with self._open(request, self._patience.timeout_s) as answer:
             data = _or_silence(lambda: answer.read(LARGEST_ANSWER))
         return _body(data)
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
-from jobs.backends.base import Backend, Capabilities, Fate, Hand, Machine, Order
-from jobs.backends.kaggle import account, api, ending, facts, kernel, parcel, refusals, script
-from jobs.backends.kaggle.account import Account
-from jobs.backends.kaggle.api import Api, Status
+from jobs.backends.base import Allowance, Backend, Capabilities, Check, Fate, Hand, Machine, Order
+from jobs.backends.kaggle import account, api, checks, ending, facts, kernel, parcel, refusals, returned, script
+from jobs.backends.kaggle.account import Account, Found
+from jobs.backends.kaggle.api import Api, State, Status
 from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.parcel import Parcels
 from jobs.backends.kaggle.pushing import push
@@ -72,14 +72,18 @@ class KaggleBackend(Backend):
         cards = ", ".join(f"{each.cards} x {each.gpu}" for each in facts.ACCELERATORS)
         hours = facts.SESSION_S.value // 3600
         return Capabilities(
-            summary=f"sessions of {hours} h in a Kaggle account, for nothing; {cards}, of which one is used",
+            summary=f"sessions of {hours} h in a Kaggle account, for nothing; {cards}, one used for each replica",
             gpus=[each.gpu for each in facts.ACCELERATORS],
             stores=("s3", "gs"),
+            carries=("file",),
             data_is_here=False,
+            retired={each.gpu: f"retired at Kaggle since {each.since}" for each in facts.RETIRED},
+            session_s=self._world.times.session_s,
+            data_there={each.data: f"{each.ref} on kaggle.com" for each in facts.SOURCES},
         )
 
     def machine(self, gpu: str | None) -> Machine:
-        return Machine(device="gpu" if gpu else "cpu", cores=facts.CORES.value)
+        return Machine(device="gpu" if gpu else "cpu", cores=facts.CORES.value, gpus=kernel.cards(gpu))
 
     def bundle(self, gpu: str | None) -> Json:
         """The program, by its digest. Finds out whose account it is, too: the session's name begins with that.
@@ -105,6 +109,7 @@ class KaggleBackend(Backend):
         dataset = kernel.dataset_name(order, 1)
         text, apart = self._text(order, dataset, made)
         files = [parcel.HANDED, *([parcel.WHEEL] if apart else [])]
+        files += [parcel.LUGGAGE, parcel.LABEL] if order.carried else []
         shown = script.shown(
             self._for_session(order, dataset, made), f"{made.name} sha256:{made.sha256}, {len(made.data)} bytes"
         )
@@ -143,6 +148,21 @@ class KaggleBackend(Backend):
             raise
         return ref
 
+    def ref(self, order: Order) -> Json:
+        return kernel.ref(self._sign_in().user, order)
+
+    def left(self, order: Order) -> bytes | None:
+        """From the kernel's output, once all of it is listed. What is not there a minute later is believed missing."""
+        name = kernel.name(order)
+        try:
+            owner = self._sign_in().user
+            found = returned.look(self._api(), owner, name, self._world.wall_s)
+            if found is None and not self._is_long_since(f"{name}.left"):
+                raise Uncertain(f'nothing is listed of what "{name}" left', hint=api.LATER)
+        except (AnswerError, Auth) as error:
+            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
+        return found
+
     def look_up(self, order: Order) -> Json | None:
         try:
             owner = self._sign_in().user
@@ -168,14 +188,20 @@ class KaggleBackend(Backend):
         if status.state in api.ENDED:
             said = ""
             with contextlib.suppress(FaceganError):
-                said = ending.printed(self._api(), owner, name)
+                said = ending.printed(self._api(), owner, name, self._world.wall_s)
             return Fate(life=Life.GONE, why=ending.why(status, said))
         return Fate(life=Life.UNKNOWN)
 
     def last_words(self, order: Order) -> str:
         with contextlib.suppress(FaceganError):
-            return ending.printed(self._api(), self._sign_in().user, kernel.name(order))[-LAST_WORDS_CHARACTERS:]
+            owner, name = self._sign_in().user, kernel.name(order)
+            return ending.printed(self._api(), owner, name, self._world.wall_s)[-LAST_WORDS_CHARACTERS:]
         return ""
+
+    def printed(self, order: Order) -> Iterator[str]:
+        """From the live log, which is listened to for a moment, or from what is kept of an ended session."""
+        owner = self._sign_in().user
+        return ending.lines(self._api(), owner, kernel.name(order), self._world.wall_s)
 
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Delete the data sets with credentials. Kernels stay: they are what a number's name is looked up by.
@@ -189,35 +215,58 @@ class KaggleBackend(Backend):
             if number not in keep and self._is_over(kernel.session_name(run, run_url, number), name):
                 parcels.remove(name)
 
-    def quota(self) -> api.Quota:
-        """What is left of this week's time with GPUs, as Kaggle says now."""
-        self._sign_in()
-        return self._api().quota()
+    def quota(self) -> Allowance | None:
+        """What is left of this week's time with GPUs, as Kaggle says now; `None` without credentials for it."""
+        return checks.allowance(self._hurried().quota()) if self._found() else None
 
-    def cancel(self, ref: Json) -> None:
-        """End a session at once, by the id that it published when it took its lease. Its output may be lost.
+    def checks(self) -> Sequence[Check]:
+        if not self._found():
+            return ()
+        return checks.look(lambda: self._sign_in(api.HURRIED), lambda: self._hurried().quota())
+
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """By the id that the session published when it took its lease; `delete` ends one without by its kernel.
+
+        What Kaggle keeps of a cancelled session is its log; of a deleted kernel it keeps nothing. The crash argument:
+        Kaggle is asked first whether it lives, so a repeated command finds what one before it has ended.
 
         Raises:
-            BadInputError: it has published none.
+            BadInputError: its id is not known, or Kaggle does not take it.
+            Refusal: Kaggle does not answer, or does not know us.
         """
-        if not isinstance(number := ref.get("session_id"), int):
+        owner, _, name = str(ref.get("kernel", "")).partition("/")
+        if self._is_ending(owner, name, delete=delete):
+            return
+        why = f'Kaggle\'s number of the session of "{name}" is not known: it is said with its lease'
+        if isinstance(number := ref.get("session_id"), int):
+            try:
+                self._api().cancel_session(number)
+            except AnswerError as error:
+                if self._is_ending(owner, name, delete=delete):
+                    return
+                why = f"the session cannot be cancelled: {error.message}"
+            else:
+                return
+        if not delete:
             raise BadInputError(
-                f'Kaggle\'s number of the session of "{ref.get("kernel")}" is not known',
-                hint=f"end it on {ref.get('url')}, or delete the kernel with its output",
+                why,
+                hint=f"end it on {ref.get('url')}, or with --delete, which deletes its kernel and all that it printed",
             )
-        self._sign_in()
-        self._api().cancel_session(number)
-
-    def delete(self, ref: Json) -> None:
-        """End a session by deleting its kernel, with all that it printed: only when the user asks for that."""
-        self._sign_in()
-        owner, _, name = str(ref["kernel"]).partition("/")
         self._api().delete_kernel(owner, name)
+        self._notes.missed(name, 0.0)  # it is known why Kaggle does not know it, and has been for long
 
-    def _sign_in(self) -> Account:
+    def _is_ending(self, owner: str, name: str, *, delete: bool) -> bool:
+        """Whether there is nothing left to end; a session that takes its time to be cancelled may be deleted."""
+        self._sign_in()
+        found = self._api().status(owner, name)
+        return found is None or found.state in api.ENDED or (found.state is State.CANCEL_REQUESTED and not delete)
+
+    def _found(self) -> Sequence[Found]:
+        return account.search(self._world.environment, self._world.user_home)
+
+    def _sign_in(self, patience: api.Patience = api.PATIENT) -> Account:
         if self._account is None:
-            found = account.search(self._world.environment, self._world.user_home)
-            self._account = account.sign_in(found, self._open)
+            self._account = account.sign_in(self._found(), lambda said: self._open(said, patience))
         if self.host is not None and self.host != self._account.user:
             raise Auth(
                 f'the session is in the Kaggle account "{self.host}", and the credentials here are those of '
@@ -227,11 +276,15 @@ class KaggleBackend(Backend):
         self.host = self._account.user
         return self._account
 
-    def _open(self, authorization: str | None) -> Api:
-        return Api(api.endpoint(self._world.environment), authorization, self._world.sleep)
+    def _open(self, authorization: str | None, patience: api.Patience = api.PATIENT) -> Api:
+        return Api(api.endpoint(self._world.environment), authorization, self._world.sleep, patience)
 
     def _api(self) -> Api:
         return self._open(self._sign_in().authorization)
+
+    def _hurried(self) -> Api:
+        """Kaggle, asked once and not waited for: for questions whose answer a command can do without."""
+        return self._open(self._sign_in(api.HURRIED).authorization, api.HURRIED)
 
     def _parcels(self) -> Parcels:
         return Parcels(self._api(), self._sign_in().user, self._notes, self._world.sleep)
@@ -268,15 +321,20 @@ class KaggleBackend(Backend):
         return made
 
     def _for_session(self, order: Order, dataset: str, made: Wheel) -> Json:
+        attached = kernel.source(order)
+        margin_s = self._world.times.margin_s
         return {
-            "run_url": order.run_url,
+            "run_url": f"{returned.STORE}/runs/{order.run}" if order.carried else order.run_url,
             "number": order.number,
             "gpu": order.gpu,
+            "replicas": order.replicas,
+            "prepares": {"ref": attached.ref, "inside": attached.inside} if attached else None,
             "grace_s": order.grace_s,
             "dataset": dataset,
             "wheel": {"name": made.name, "sha256": made.sha256},
             "session_s": self._world.times.session_s,
-            "margin_s": self._world.times.margin_s,
+            "margin_s": 2 * margin_s if order.carried else margin_s,  # it has to pack
+            "carried": order.carried,
         }
 
     def _text(self, order: Order, dataset: str, made: Wheel) -> tuple[str, bool]:
@@ -299,6 +357,8 @@ class KaggleBackend(Backend):
             gpu=order.gpu,
         )
         files = {parcel.HANDED: handed.to_bytes(given), **({parcel.WHEEL: made.data} if apart else {})}
+        if order.luggage is not None:
+            files |= returned.sent(order.luggage.packed())
         parcels = self._parcels()
         try:
             dataset = parcels.make(order, files)
@@ -309,10 +369,14 @@ class KaggleBackend(Backend):
 
     def _missing(self, name: str) -> Fate:
         """Deleted, or not to be seen yet. It was pushed, or there were no ref of it: time tells which."""
-        now = self._world.wall_s()
-        if now - self._notes.missed(name, now) < self._world.times.missing_s:
+        if not self._is_long_since(name):
             return Fate(life=Life.UNKNOWN)
         return Fate(life=Life.GONE, why="its kernel is not at Kaggle any more")
+
+    def _is_long_since(self, missed: str) -> bool:
+        """Whether this was looked for in vain a while ago, too."""
+        now = self._world.wall_s()
+        return now - self._notes.missed(missed, now) >= self._world.times.missing_s
 
 
 def _digest(data: bytes) -> str:

@@ -52,6 +52,17 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A data set of Kaggle's users that is one of those known here by name; `inside` is where in it that is."""
+
+    data: str
+    ref: str
+    inside: str
+    sure: Sure
+    seen: str = "2026-10"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """What Kaggle says when it refuses: a part of its text in lower case, what kind that is, and what to do."""
 
@@ -76,6 +87,13 @@ NUMBERS = (SOURCE_BYTES, SESSION_S, GPU_WEEK_S, GPU_SESSIONS, CORES, LONGEST_NAM
 
 ACCELERATORS = (Accelerator(gpu="T4", shape="NvidiaTeslaT4", cards=2, sure=Sure.SOURCE),)
 RETIRED = (Retired(gpu="P100", shape="NvidiaTeslaP100", since="2026-09-15", sure=Sure.SOURCE),)
+
+SOURCES = (
+    Source(data="celeba", ref="jessicali9530/celeba-dataset", inside="", sure=Sure.FIELD),
+    Source(data="mnist", ref="hojjatk/mnist-dataset", inside="", sure=Sure.BELIEVED),
+    Source(data="cifar10", ref="pankrzysiu/cifar10-python", inside="", sure=Sure.BELIEVED),
+    Source(data="imdb-wiki", ref="abhikjha/imdb-wiki-faces-dataset", inside="", sure=Sure.BELIEVED),
+)
 
 LATER = "facegan-job resume RUN when one of them has ended"
 CHECK_SITE = "look at the account's settings on kaggle.com: phone verification gives GPUs and internet"
@@ -113,6 +131,11 @@ NAME_TAKEN = Words(part="already in use", kind="taken", hint="another name is tr
 def accelerator(gpu: str) -> Accelerator | None:
     """The accelerator that users call so; letters of either case."""
     return next((each for each in ACCELERATORS if each.gpu.lower() == gpu.lower()), None)
+
+
+def source(data: str) -> Source | None:
+    """The data set at Kaggle that holds the one of that name here."""
+    return next((each for each in SOURCES if each.data == data), None)
 
 
 def retired(gpu: str) -> Retired | None:

@@ -69,12 +69,36 @@ def shape(gpu: str | None) -> str | None:
     raise InvalidJob(f'Kaggle has no GPU "{gpu}" for everybody', hint=there)
 
 
+def source(order: Order) -> facts.Source | None:
+    """The data set of Kaggle's that the session has to prepare its data from, if it has to.
+
+    Raises:
+        InvalidJob: Kaggle has none.
+    """
+    if order.prepares is None:
+        return None
+    if (found := facts.source(order.prepares)) is None:
+        raise InvalidJob(
+            f'no data set of Kaggle\'s is known to hold "{order.prepares}"',
+            hint=f"facegan-job data prepare {order.prepares}, then facegan-job resume {order.run}",
+        )
+    return found
+
+
+def cards(gpu: str | None) -> int:
+    """How many GPUs a session is given that asks for one of this name, or for none."""
+    found = None if gpu is None else facts.accelerator(gpu)
+    return found.cards if found else 0
+
+
 def request(owner: str, order: Order, text: str, dataset: str) -> Json:
     """The push of this session's kernel, in the form that Kaggle's own client sends.
 
     Raises:
-        InvalidJob: its source is larger than Kaggle is known to take, or there is no such GPU.
+        InvalidJob: its source is larger than Kaggle is known to take, or there is no such GPU, or no data set that it
+            could prepare its data from.
     """
+    attached = source(order)
     size = len(text.encode())
     if size > facts.SOURCE_BYTES.value:
         raise InvalidJob(
@@ -91,7 +115,7 @@ def request(owner: str, order: Order, text: str, dataset: str) -> Json:
         "isPrivate": True,
         "enableGpu": wanted is not None,
         "enableInternet": True,
-        "datasetDataSources": [f"{owner}/{dataset}"],
+        "datasetDataSources": [f"{owner}/{dataset}", *([attached.ref] if attached else [])],
         **({"machineShape": wanted} if wanted else {}),
     }
 

@@ -17,6 +17,7 @@ from jobs.refusals import Capacity
 
 HANDED = "handed.json"
 WHEEL = "wheel.bin"  # by no name that Kaggle would unpack
+LUGGAGE, LABEL = "luggage.bin", "luggage.json"  # the run, for a session on a copy of it; and its digest
 ATTEMPTS = 20
 LOOK_EVERY_S = 3.0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from facegan.errors import FaceganError
 from facegan.experiment import Json
-from jobs.backends.kaggle import refusals
+from jobs.backends.kaggle import facts, refusals
 from jobs.backends.kaggle.api import Api, Status
 from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.refusals import AnswerError
@@ -51,7 +51,14 @@ def _send(api: Api, request: Json, look: Callable[[], Status | None]) -> None:
         owner, _, name = str(request["slug"]).partition("/")
         with contextlib.suppress(FaceganError):  # it was started, can only fail, and holds nothing
             api.delete_kernel(owner, name)
-        raise InvalidJob(f"Kaggle could not attach {', '.join(invalid)}", hint="facegan-job resume RUN")
+        raise InvalidJob(f"Kaggle could not attach {', '.join(invalid)}", hint=_instead(invalid))
+
+
+def _instead(invalid: Sequence[str]) -> str:
+    """What to do without a data set: one that was made for this session is made anew, another's may be gone."""
+    if not any(each.ref in named for each in facts.SOURCES for named in invalid):
+        return "facegan-job resume RUN"
+    return "is it still on kaggle.com? Else: facegan-job data prepare, on a machine that has the data"
 
 
 def _dated(refusal: Refusal, api: Api) -> Refusal:

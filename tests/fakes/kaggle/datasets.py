@@ -90,6 +90,10 @@ class Datasets:
         shutil.copytree(files, found.files)
         return found
 
+    def withdraw(self, ref: str) -> None:
+        """Its owner, or Kaggle, has removed it."""
+        shutil.rmtree(self._by_ref.pop(ref).folder)
+
     def create(self, account: Account, body: Json, rules: Rules) -> Json:
         """CreateDataset: what is wrong with it is said with status 200, as the client shows it [S]."""
         title, slug, owner = str(body.get("title", "")), str(body.get("slug", "")), body.get("ownerSlug")

@@ -182,9 +182,11 @@ class Kernels:
         return accounts.quota(account, self._running(account), self._clock)
 
     def end_all(self) -> None:
-        for session in self.sessions():
+        with self._lock:  # what is being saved has begun
+            sessions = self.sessions()
+        for session in sessions:
             session.doom()
-        for session in self.sessions():
+        for session in sessions:
             session.destroy()
 
     def _check_form(self, body: Json, rules: Rules) -> None:
@@ -316,7 +318,7 @@ class Kernels:
             dataset = self._datasets.mountable(account, ref)
             if dataset is None:
                 wrong[0].append(ref)
-            else:
+            elif ref not in rules.unmounted:
                 inputs[_mount("datasets", ref, rules)] = dataset.files
         for ref in body.get("kernelDataSources", []):
             kernel = self._known(*ref.partition("/")[::2])

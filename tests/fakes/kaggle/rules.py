@@ -43,6 +43,7 @@ class Rules:
     dataset_processing_s: float = 10.0  # [F]
     dataset_files: int = 50  # [S] at the top level
     dataset_name_chars: tuple[int, int] = (6, 50)  # [S] slug and title alike
+    unmounted: frozenset[str] = frozenset()  # data sets that a push takes, and that its session does not find [B]
     layout: str = "2026"  # or "old": /kaggle/input/<slug> [F]
     images: tuple[str, ...] = ()  # names of Docker images that are Kaggle's; every other is refused [S]
 

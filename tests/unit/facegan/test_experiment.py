@@ -52,6 +52,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "training.warm_up": ("20", 20),
     "training.compile": ("jit", "jit"),
     "training.threads": ("0", 0),
+    "training.replicas": ("1", 1),
     "training.steps_per_call": ("10", 10),
     "generator.learning_rate": ("1e-3", 0.001),
     "generator.beta_1": ("0", 0.0),

@@ -23,10 +23,10 @@ def test_ps_lists_what_goes_on_then_what_ended(cli: Cli, file_store: ObjectStore
     said = cli("ps")
     header, *rows = said.out.splitlines()
     assert said.code == 0
-    assert header.split() == ["NAME", "BACKEND", "STATE", "STEP", "SESSIONS", "CHECKPOINT", "AGE", "WHY"]
+    assert header.split() == ["NAME", "BACKEND", "GPU", "STATE", "STEP", "SESSIONS", "CHECKPOINT", "AGE", "WHY"]
     assert [row.split()[:6] for row in rows] == [
-        ["b", "-", "interrupted", "4/12", "1", "4"],
-        ["a", "-", "finished", "12/12", "1", "12"],
+        ["b", "local", "-", "interrupted", "4/12", "1"],
+        ["a", "local", "-", "finished", "12/12", "1"],
     ]
     assert said.err == ""
 

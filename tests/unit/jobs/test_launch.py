@@ -297,7 +297,7 @@ def test_bury_never_declares_a_session_lost_that_leased_meanwhile(store: MemoryS
     mine = world.ledger(store)
     stale = mine.refresh().open[0]
     world.die(store, machine=world.alive())
-    launch._append_lost(mine, stale, "its process is gone")
+    launch.append_lost(mine, stale, "its process is gone")
     assert "lost" not in world.kinds(store)
     assert mine.refresh().state is State.RUNNING
 
@@ -309,7 +309,7 @@ def test_bury_of_the_buried_appends_nothing(context: Context, store: MemoryStore
     first, second = world.ledger(store), world.ledger(store)
     stale = second.refresh().open[0]
     launch.bury(context, first)
-    launch._append_lost(second, stale, "its process is gone")
+    launch.append_lost(second, stale, "its process is gone")
     launch.bury(context, second)
     assert world.kinds(store).count("lost") == 1
 

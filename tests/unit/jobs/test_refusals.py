@@ -16,7 +16,7 @@ from facegan.errors import SessionExit, UnreachableError
 from facegan.experiment import Json
 from facegan.ledger import State
 from facegan.storage.memory import MemoryStore
-from jobs import credentials, follow, launch
+from jobs import credentials, follow, launch, sweeping
 from jobs.backends.base import Hand, Order
 from jobs.cli import _said
 from jobs.context import Context
@@ -259,7 +259,7 @@ class TestSweep:
             found.host = host  # type: ignore[assignment]
             return found
 
-        monkeypatch.setattr(launch, "open_backend", open_backend)
+        monkeypatch.setattr(sweeping, "open_backend", open_backend)
         return found
 
     def test_the_place_of_the_session_that_ended_is_swept(
@@ -270,7 +270,7 @@ class TestSweep:
         world.train(store, 1)
         ledger = world.ledger(store)
         ledger.refresh()
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
         assert backend.swept == [(layout.run_url(store.url, RUN), ())]
         assert backend.host == "ssh://me@box"
 
@@ -279,7 +279,7 @@ class TestSweep:
         world.ask(store, number=2)
         ledger = world.ledger(store)
         ledger.refresh()
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
         assert [keep for _, keep in backend.swept] == [(2,)]
 
     def test_before_anything_has_ended_nobody_is_asked(
@@ -289,7 +289,7 @@ class TestSweep:
         world.ask(store)
         ledger = world.ledger(store)
         ledger.refresh()
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
         assert backend.swept == []
 
     def test_a_place_that_does_not_answer_is_left_to_the_next_command(
@@ -301,7 +301,7 @@ class TestSweep:
         monkeypatch.setattr(backend, "sweep", sweep)
         ledger = world.finished(store)
         ledger.refresh()
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
 
     def test_a_backend_of_a_newer_version_is_left_alone(self, context: Context, store: MemoryStore) -> None:
         world.create(store)
@@ -309,7 +309,7 @@ class TestSweep:
         world.train(store, 1)
         ledger = world.ledger(store)
         ledger.refresh()
-        launch.sweep(context, ledger)
+        sweeping.sweep(context, ledger)
 
 
 def test_a_follower_that_sees_a_refusal_ends(context: Context, store: MemoryStore) -> None:

@@ -1,0 +1,1 @@
+"""How a machine of a cloud begins, and how it ends."""

@@ -1,0 +1,364 @@
+"""EC2 behind the port: one machine for each session number, looked up by its tags before it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from facegan.errors import BadInputError, FaceganError, UnreachableError
+from facegan.experiment import Json
+from facegan.lock import alone
+from facegan.process import Life
+from facegan.storage import ObjectStore, open_store
+from jobs.backends import vm
+from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
+from jobs.backends.ec2 import checks, ending, facts, naming, refusals, request, script
+from jobs.backends.ec2.notes import Notes
+from jobs.backends.ec2.refusals import AnswerError
+from jobs.backends.ec2.request import Candidate, Wanted
+from jobs.errors import JobError
+from jobs.refusals import Uncertain
+from jobs.settings import Settings
+
+CLIENT = "jobs.backends.ec2.client"  # loaded when EC2 is first asked: it brings the SDK
+LAST_WORDS_CHARACTERS = 4000
+LARGEST_LOG = 1 << 20
+MARKETS = (facts.SPOT, facts.ON_DEMAND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long things take, in seconds.
+
+    What EC2 does not know is not there when it does not know it `missing_s` later either. A machine of an ended
+    session that is still there `abandoned_s` after it was made is nobody's. One that was told to end has `ending_s`.
+    """
+
+    missing_s: float = 60.0
+    abandoned_s: float = 900.0
+    ending_s: float = 120.0
+    look_every_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is around the backend: tests put something else there."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    wall_s: Callable[[], float] = time.time
+    sleep: Callable[[float], object] = time.sleep
+    times: Times = Times()
+    life: vm.Life = field(default_factory=vm.Life)
+
+
+class Ec2Backend(Backend):
+    """Machines in the user's own account. `host` is the region: the one that is named, else that of AWS' settings."""
+
+    name = "ec2"
+
+    def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
+        self._named = host
+        self._settings = settings
+        self._world = world or World()
+        self._notes = Notes(settings.home / "ec2")
+
+    @functools.cached_property
+    def host(self) -> str:  # type: ignore[override]  # found out once, when first asked for
+        """The region.
+
+        Raises:
+            BadInputError: none is named anywhere.
+        """
+        said = self._world.environment
+        found = self._named or said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION") or self._sdk.region()
+        if not found:
+            raise BadInputError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
+        return str(found)
+
+    def capabilities(self) -> Capabilities:
+        there = ", ".join(each.gpu for each in facts.ACCELERATORS)
+        return Capabilities(
+            summary=f"a machine of Amazon EC2 for each session, on spot or on demand, that removes itself; {there}",
+            gpus=[each.gpu for each in facts.ACCELERATORS],
+            stores=("s3",),
+            data_is_here=False,
+            instead={"gs": "a machine of EC2 has a role at AWS alone: choose --store s3://…"},
+            session_s=self._world.life.session_s,
+        )
+
+    def machine(self, gpu: str | None) -> Machine:
+        return Machine(device="gpu" if gpu else "cpu", cores=facts.VCPUS, gpus=1 if gpu else None)
+
+    def bundle(self, gpu: str | None) -> Json:
+        """The image, by its digest in a registry: a machine that is new has to pull it from somewhere.
+
+        Raises:
+            BadInputError: no image is set, or not by its digest; or the settings name no known market.
+            Refusal: there is no such GPU.
+        """
+        request.types(gpu)
+        named = self._pinned()
+        _ = self._market, self.host
+        return {"image": named, "id": None, "digest": named}
+
+    @contextlib.contextmanager
+    def launching(self, run: str) -> Iterator[None]:
+        """Hold a lock file of this machine; of two machines' commands, EC2 tells by the token that they are one."""
+        with alone(self._notes.lock(run)):
+            yield
+
+    def command(self, order: Order) -> Json:
+        """The requests that `submit` would make: the look-up, and the first machine that it would ask for."""
+        with self._refusing():
+            wanted, candidates = self._wanted(order)
+        return {
+            "region": self.host,
+            "describe_instances": {"Filters": naming.filters(order)},
+            "run_instances": request.body(wanted, candidates[0]),
+            "otherwise": [str(each) for each in candidates[1:]],
+        }
+
+    def submit(self, order: Order, hand: Hand) -> Json:
+        """Ask for the session's machine, unless there is one or was; in the first zone that has room.
+
+        The crash argument. A machine bears its tags from its first moment on, so whoever looks for them finds it,
+        whether it lives or has ended. For the seconds in which EC2 does not list it yet, what was asked for is
+        noted before, and is asked for first by the next command, word for word: EC2 answers a request with a
+        token that it knows with the machine that it made. `hand` makes nothing: the machine's role is its key.
+        """
+        del hand
+        with self._refusing():
+            found = self._client.find(naming.filters(order))
+            if found:
+                self._notes.answered(naming.name(order))
+                return self._ref(order, _first(found))
+            wanted, candidates = self._wanted(order)
+            return self._ref(order, self._walk(wanted, candidates))
+
+    def look_up(self, order: Order) -> Json | None:
+        try:
+            found = self._client.find(naming.filters(order))
+        except (AnswerError, UnreachableError) as error:
+            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
+        alive = [each for each in found if ending.life(each) is not Life.GONE]
+        return self._ref(order, _first(alive)) if alive else None
+
+    def fate(self, ref: Json) -> Fate:
+        """Gone is what EC2 says has ended, or what it has not known for a while, being asked by the same account."""
+        try:
+            identity = str(ref["instance"])
+            try:
+                described = self._of(ref).instance(identity)
+            except AnswerError as error:
+                return self._missing(ref) if error.code in facts.GONE_ID else Fate(life=Life.UNKNOWN)
+            self._notes.found(identity)
+            life = ending.life(described)
+            if life is not Life.GONE:
+                return Fate(life=life)
+            said = self._said(ref) if ending.ended_itself(described) else None
+            return Fate(life=Life.GONE, why=ending.why(described, vm.why(said or "")))
+        except (FaceganError, KeyError, TypeError, ValueError):
+            return Fate(life=Life.UNKNOWN)
+
+    def last_words(self, order: Order) -> str:
+        with contextlib.suppress(FaceganError):
+            return "".join(self.printed(order))[-LAST_WORDS_CHARACTERS:]
+        return ""
+
+    def printed(self, order: Order) -> Iterator[str]:
+        """From the log that the machine has left in the store; before that, and without one, from its console."""
+        text = self._log(script.log_key(order))
+        if text is None:
+            found = self._client.find(naming.filters(order))
+            text = self._client.console(_first(found)["InstanceId"]) if found else ""
+        return (line for line in text.splitlines(keepends=True) if line.endswith("\n"))
+
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """Terminate the machine, and wait until EC2 says that it is gone. Its log in the store, if any, stays."""
+        del delete
+        identity, client = str(ref["instance"]), self._of(ref)
+        with self._refusing():
+            try:
+                described = client.instance(identity)
+                if ending.life(described) is Life.GONE and described["State"]["Name"] != "stopped":
+                    return
+                client.terminate(identity)
+            except AnswerError as error:
+                if error.code in facts.GONE_ID and client.account() == ref.get("account"):
+                    return
+                raise
+            waited = 0.0
+            while ending.life(client.instance(identity)) is not Life.GONE and waited < self._world.times.ending_s:
+                self._world.sleep(self._world.times.look_every_s)
+                waited += self._world.times.look_every_s
+
+    def sweep(self, run_url: str, keep: Collection[int]) -> None:
+        """Terminate machines of ended sessions that have not removed themselves.
+
+        A number that whoever calls this has not heard of yet is not in `keep` either: so none is touched that was
+        made a while ago at the most.
+        """
+        for found in self._client.find(naming.of_run(run_url)):
+            if _number(found) not in keep and self._is_left(found):
+                self._client.terminate(found["InstanceId"])
+
+    def checks(self) -> Sequence[Check]:
+        """The account, the role of sessions, the quota and the image: where the settings speak of EC2."""
+        if not (self._settings.profile or self.name in self._settings.backend.split(",")):
+            return ()
+        try:
+            found = list(checks.look(self._client, self.host, self._profile, self._market))
+        except FaceganError as error:
+            return [Check(name="ec2", ok=False, found=error.message, hint=error.hint or "")]
+        return [*found, *([checks.image(self._sdk.Client, self._pinned)] if found[0].ok else [])]
+
+    def _walk(self, wanted: Wanted, candidates: Sequence[Candidate]) -> Json:
+        """The first of these machines that can be had."""
+        name = naming.name(wanted.order)
+        noted = self._notes.asked(name)
+        ordered = sorted(candidates, key=lambda each: each != noted)
+        for candidate in ordered:
+            self._notes.asking(name, candidate)
+            try:
+                made: Json = self._client.run(request.body(wanted, candidate))
+            except AnswerError as error:
+                said = error
+            else:
+                self._notes.answered(name)
+                return made
+            if said.code in facts.USED_UP:
+                self._notes.answered(name)
+                limit = facts.limit(wanted.order.gpu, wanted.market)
+                raise refusals.used_up(candidate, said, limit, self.host) from said
+            if said.code not in facts.NO_ROOM:
+                refusal = refusals.of_error(said)
+                if not isinstance(refusal, Uncertain):
+                    self._notes.answered(name)
+                raise refusal from said
+        self._notes.answered(name)
+        raise refusals.no_room(ordered, said) from said
+
+    def _wanted(self, order: Order) -> tuple[Wanted, Sequence[Candidate]]:
+        """All that can be said of the machine, and where it may be had, in the order in which it is tried."""
+        types = request.types(order.gpu)
+        zones = self._client.zones(types)
+        candidates = [Candidate(type=type, zone=zone) for type in types for zone in zones[type]]
+        if not candidates:
+            raise BadInputError(
+                f"the region {self.host} has no {' and no '.join(types)}", hint="name another: --host NAME"
+            )
+        wanted = Wanted(
+            order=order,
+            image=self._client.image(self._settings.ami or facts.AMI),
+            market=self._market,
+            profile=self._profile,
+            script=script.render(order, self.host, self._world.life),
+        )
+        return wanted, candidates
+
+    def _ref(self, order: Order, described: Json) -> Json:
+        return script.ref(order, self.host, described["InstanceId"], described["OwnerId"])
+
+    def _missing(self, ref: Json) -> Fate:
+        """Not listed yet, forgotten (an hour after its end), or of another account than the one that asks."""
+        if self._of(ref).account() != ref.get("account"):
+            return Fate(life=Life.UNKNOWN)
+        now = self._world.wall_s()
+        if now - self._notes.missed(str(ref["instance"]), now) < self._world.times.missing_s:
+            return Fate(life=Life.UNKNOWN)
+        said = vm.why(self._log(str(ref["log"])) or "")
+        return Fate(life=Life.GONE, why=said or "its machine is not at EC2 any more")
+
+    def _said(self, ref: Json) -> str | None:
+        """The machine's own log: in the store, or, where it could not reach that, on its console."""
+        log = self._log(str(ref["log"]))
+        if log is not None:
+            return log
+        with contextlib.suppress(FaceganError):
+            return str(self._of(ref).console(str(ref["instance"])))
+        return None
+
+    def _log(self, key: str) -> str | None:
+        with contextlib.suppress(FaceganError):
+            return self._store.get(key, at_most=LARGEST_LOG).decode(errors="replace")
+        return None
+
+    def _is_left(self, found: Json) -> bool:
+        if ending.life(found) is Life.GONE:
+            return bool(found["State"]["Name"] == "stopped")
+        made_at: datetime = found["LaunchTime"]
+        age_s = self._world.wall_s() - made_at.timestamp()
+        return ending.is_wanted(found) and age_s > self._world.times.abandoned_s
+
+    def _pinned(self) -> str:
+        """The image's name with its digest.
+
+        Raises:
+            BadInputError: it is not set, or has none.
+        """
+        named = self._settings.image
+        if "@sha256:" in named and "/" in named:
+            return named
+        said = f'image "{named}" is not named by its digest in a registry' if named else "no image is set"
+        raise BadInputError(
+            f"{said}, and a machine of EC2 has to pull it from one",
+            hint="facegan-job image push REGISTRY/NAME prints the line for facegan.toml",
+        )
+
+    @property
+    def _profile(self) -> str:
+        return self._settings.profile or facts.PROFILE
+
+    @property
+    def _market(self) -> str:
+        market = self._settings.market or facts.SPOT
+        if market not in MARKETS:
+            raise BadInputError(f'there is no market "{market}"', hint=f'market = "{MARKETS[0]}" or "{MARKETS[1]}"')
+        return market
+
+    @functools.cached_property
+    def _store(self) -> ObjectStore:
+        return open_store(self._settings.store)
+
+    @functools.cached_property
+    def _client(self) -> Any:  # noqa: ANN401 - its module brings the SDK
+        return self._sdk.Client(self.host)
+
+    def _of(self, ref: Json) -> Any:  # noqa: ANN401
+        """The region that the machine is in."""
+        region = str(ref["region"])
+        return self._client if region == self._named else self._sdk.Client(region)
+
+    @functools.cached_property
+    def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
+        try:
+            return importlib.import_module(CLIENT)
+        except ModuleNotFoundError as error:
+            raise JobError(f'"{error.name}" is not installed here', hint="pip install 'facegan-job[aws]'") from error
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """What AWS answers, as refusals; no answer says nothing of the session."""
+        try:
+            yield
+        except AnswerError as error:
+            raise refusals.of_error(error) from error
+        except UnreachableError as error:
+            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
+
+
+def _first(found: Sequence[Json]) -> Json:
+    """Of several machines of one name, which nobody should ever see, one that lives, and of those the oldest."""
+    return min(found, key=lambda each: (ending.life(each) is Life.GONE, each["LaunchTime"]))
+
+
+def _number(found: Json) -> int:
+    tags = {each["Key"]: each["Value"] for each in found["Tags"]}
+    return int(tags[naming.SESSION])

@@ -1,0 +1,43 @@
+"""From what EC2 answers to refusals that a supervisor can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jobs.backends.ec2 import facts
+from jobs.backends.ec2.request import Candidate
+from jobs.errors import JobError
+from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
+
+KINDS: Mapping[str, type[Refusal]] = {"auth": Auth, "invalid": InvalidJob, "quota": Quota}
+
+
+class AnswerError(JobError):
+    """An answer of AWS other than what was asked for; `code` is AWS' word for it."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def of_error(error: AnswerError) -> Refusal:
+    """The refusal that this answer means. One that nobody knows concludes nothing."""
+    kind, hint = facts.KINDS.get(error.code, ("uncertain", facts.AGAIN))
+    return KINDS.get(kind, Uncertain)(error.message, hint=hint)
+
+
+def no_room(tried: Sequence[Candidate], said: AnswerError) -> Capacity:
+    """None of them could be had."""
+    return Capacity(
+        f"EC2 has no room now for {', '.join(map(str, tried))}: {said.code}",
+        hint='facegan-job resume RUN later, or in another region: --host NAME; market = "on-demand" costs more',
+    )
+
+
+def used_up(candidate: Candidate, said: AnswerError, limit: facts.Limit, region: str) -> Quota:
+    """The account may not have this machine; the hint is the command that asks for more."""
+    return Quota(
+        f"the account may not have {candidate}: {said.message}",
+        hint=f'raise "{limit.name}": aws service-quotas request-service-quota-increase --service-code ec2 '
+        f"--quota-code {limit.code} --desired-value {facts.VCPUS} --region {region}",
+    )

@@ -1,0 +1,92 @@
+"""What a session takes along that cannot reach the store, and the file in which objects travel, there and back.
+
+Along go all entries of the ledger, the newest checkpoint that is whole, what the last holder has seen, and the array
+of the run's data. Older checkpoints stay: none is restored while a newer one is whole.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from facegan import checkpoints, layout
+from facegan.errors import BadInputError
+from facegan.ledger import Fold, Ledger
+from facegan.storage.base import NotFoundError
+from jobs.carrying.spoilt import SpoiltError
+
+LARGEST = 2 << 30  # bytes that are carried one way; they are held in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luggage:
+    """The run as a session on a copy of it is to find it: packed when it is really sent."""
+
+    ledger: Ledger
+
+    def packed(self) -> bytes:
+        """One file of the run's objects.
+
+        Raises:
+            BadInputError: there is more than can be carried.
+            DamagedError: the ledger is not whole.
+        """
+        return pack(dict(_objects(self.ledger)))
+
+
+def _objects(ledger: Ledger) -> Iterator[tuple[str, bytes]]:
+    fold, store, left = ledger.refresh(), ledger.store, LARGEST
+    for key in _keys(ledger, fold):
+        try:
+            data = store.get(key)
+        except NotFoundError:
+            continue  # of a heartbeat, or of damage, which the session will find too
+        left -= len(data)
+        if left < 0:
+            raise BadInputError(
+                f'run "{ledger.run}" has more than {LARGEST >> 30} GiB to take along to a session',
+                hint="put it into a bucket: docs/storage.md; there, sessions fetch what they need",
+            )
+        yield key, data
+
+
+def _keys(ledger: Ledger, fold: Fold) -> Iterator[str]:
+    for entry in ledger.entries():
+        yield layout.entry(ledger.run, entry.seq)
+    if fold.lease is not None:
+        yield layout.heartbeat(ledger.run, fold.lease.session)
+    for seq, _ in reversed(fold.good):
+        entry = ledger.linked(seq)
+        yield from (entry.body["key"] + name for name in entry.body["objects"])
+        if not checkpoints.read_whole(ledger.store, entry)[1]:
+            break
+    data = ledger.created().data
+    if data.digest is not None:
+        yield from ledger.store.list(layout.dataset(data.name, data.digest))
+
+
+def pack(objects: Mapping[str, bytes]) -> bytes:
+    """Objects by key as one file. Equal objects give equal bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
+        for key, data in objects.items():
+            packed.writestr(zipfile.ZipInfo(key), data)
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> Mapping[str, bytes]:
+    """The inverse of `pack`, for bytes that were packed by nobody knows whom.
+
+    Raises:
+        SpoiltError: they are no such file, or would become more than they are.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            names = packed.infolist()
+            if sum(each.file_size for each in names) > len(data) or len({each.filename for each in names}) < len(names):
+                raise SpoiltError("what was packed at its place is not as this program packs")
+            return {each.filename: packed.read(each) for each in names}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        raise SpoiltError(f"what was packed at its place cannot be unpacked: {error}") from error

@@ -1,0 +1,38 @@
+"""How a number ends whose session does not say so itself: what it did on a copy is brought home, or it is lost."""
+
+from __future__ import annotations
+
+from facegan import layout
+from facegan.ledger import Fold, Ledger, Wish
+from facegan.ledger.fold import OpenSession
+from jobs.backends.base import Backend, Order
+from jobs.carrying.bringing import bring
+from jobs.carrying.spoilt import SpoiltError
+from jobs.refusals import Uncertain
+
+
+def append_lost(ledger: Ledger, session: OpenSession, why: str) -> Fold:
+    """End a number on positive evidence that its session is gone, or will never begin."""
+
+    def decide(fold: Fold) -> Wish | None:
+        now = fold.session(session.number)
+        if now is None or now.by != session.by:
+            return None  # it has ended, or begun, since the evidence was taken
+        return Wish(kind="lost", body={"session": session.number, "why": why})
+
+    return ledger.append(decide)
+
+
+def bring_home(ledger: Ledger, place: Backend, session: OpenSession, why: str) -> Fold:
+    """Take what an ended session has added to its copy. It is lost if that is nothing for certain, or has no report."""
+    url = layout.run_url(ledger.store.url, ledger.run)
+    try:
+        left = place.left(Order(run=ledger.run, run_url=url, number=session.number, carried=True))
+        if left is not None:
+            bring(ledger, session.number, left)
+    except Uncertain:
+        return ledger.fold
+    except SpoiltError as error:
+        why = f"what it made cannot be taken: {error.message}"
+    now = ledger.refresh().session(session.number)
+    return ledger.fold if now is None else append_lost(ledger, now, why)
