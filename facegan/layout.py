@@ -69,6 +69,11 @@ def checkpoint_session(run_id: str, key: str) -> int | None:
     return int(found[1]) if found and key.startswith(checkpoints(run_id)) else None
 
 
+def homecoming(run_id: str, number: int) -> str:
+    """Where all that a carried session left is kept until it is the run's: garbage afterwards, as `prune` sees it."""
+    return f"{checkpoint(run_id, 0, number)}homecoming.bin"
+
+
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples/"

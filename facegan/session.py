@@ -43,12 +43,20 @@ def write(store: ObjectStore, run: str, number: int, beat: Heartbeat) -> None:
 def read(store: ObjectStore, run: str, number: int) -> Heartbeat | None:
     """The session's newest heartbeat; `None` before the first, or when it is not as it was written."""
     try:
-        fields = json.loads(store.get(layout.heartbeat(run, number), at_most=LARGEST_BEAT))
+        return decode(store.get(layout.heartbeat(run, number), at_most=LARGEST_BEAT))
+    except (NotFoundError, TooLargeError):
+        return None
+
+
+def decode(data: bytes) -> Heartbeat | None:
+    """A heartbeat of these bytes; `None` when they are none, or not as they were written."""
+    try:
+        fields = json.loads(data)
         if fields.pop("check") != _check(fields):
             return None
         known = {f.name for f in dataclasses.fields(Heartbeat)}
         return Heartbeat(**{name: value for name, value in fields.items() if name in known})
-    except (NotFoundError, TooLargeError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None  # a damaged heartbeat says nothing, and the next one heals it
 
 

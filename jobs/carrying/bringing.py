@@ -1,14 +1,14 @@
 """Taking a carried session's work into the user's own store.
 
-The crash argument. Objects come first: until an entry names them they are garbage that nobody reads, and they are
+The crash argument. All that came back is kept first, in one object of the store, so that whoever goes on after a kill
+needs nothing from the place any more, which may have lost it by then. Objects come next: until an entry names them they are garbage that nobody reads, and they are
 written again by whoever comes next. Then the entries, in order, each created if absent, with the session's own bytes:
 killed between two of them, the ledger is what the session's was at that moment, the number is open and still carried,
 and the next command goes on behind the head. Two commands at once write the same bytes. The heartbeat says which
 entry was seen, so it is written when that entry is there, and before the report: after it, nobody comes back.
 
 Between two entries the ledger may name states that the session pruned further on, which exist nowhere. Nobody looks for
-them: the number keeps everybody else out. Only who then destroys what the place keeps, and so ends the number, finds
-the run with its older checkpoints.
+them: the number keeps everybody else out until it is ended, by its own report or after all that is kept here was taken.
 """
 
 from __future__ import annotations
@@ -29,12 +29,20 @@ def bring(ledger: Ledger, number: int, packed: bytes) -> Fold:
     fold = ledger.refresh()
     seq, digest = ledger.head
     taken = judge(Head(seq=seq, digest=digest, fold=fold), number, unpack(packed))
+    ledger.store.put(layout.homecoming(ledger.run, number), packed)
     for key, data in taken.objects.items():
         ledger.store.put(key, data)
     _append(ledger, number, taken)
     for gone in taken.let_go:
         ledger.store.delete(str(ledger.entry(gone).body["key"]) + layout.STATE)
+    ledger.store.delete(layout.homecoming(ledger.run, number))
     return ledger.refresh()
+
+
+def kept(ledger: Ledger, number: int) -> bytes | None:
+    """What session `number` left, where a command was killed on the way of taking it."""
+    key = layout.homecoming(ledger.run, number)
+    return ledger.store.get(key) if next(iter(ledger.store.list(key)), None) is not None else None
 
 
 def _append(ledger: Ledger, number: int, taken: Taken) -> None:

@@ -15,8 +15,7 @@ from facegan import layout, session
 from facegan.errors import DamagedError
 from facegan.ledger import Entry, Fold, IllegalEntryError, form, law
 from facegan.ledger import fold as folding
-from facegan.ledger.entry import SCHEMA, decode, digest
-from facegan.storage.memory import MemoryStore
+from facegan.ledger.entry import LARGEST_ENTRY, SCHEMA, decode, digest
 from jobs.carrying.spoilt import SpoiltError
 
 KINDS = frozenset({"data", "lease", "restored", "checkpoint", "pruned", "report"})
@@ -93,6 +92,8 @@ def _require_in_line(head: Head, found: Mapping[int, bytes]) -> None:
 
 
 def _decoded(run: str, seq: int, data: bytes) -> Entry:
+    if len(data) > LARGEST_ENTRY:
+        raise SpoiltError(f"entry {seq} has more bytes than anybody would read")
     try:
         return form.require(decode(data, layout.entry(run, seq)), run, seq)
     except DamagedError as error:
@@ -158,11 +159,9 @@ def _whole(entry: Entry, left: Mapping[str, bytes], *, pruned: bool) -> Iterator
 def _beat(run: str, number: int, left: Mapping[str, bytes], found: Mapping[int, bytes]) -> tuple[bytes | None, int]:
     """The session's last heartbeat and the entry that it has seen; none that has seen anything else."""
     key = layout.heartbeat(run, number)
-    if key not in left:
+    if len(left.get(key, b"")) > session.LARGEST_BEAT:
         return None, -1
-    store = MemoryStore()
-    store.put(key, left[key])
-    beat = session.read(store, run, number)
+    beat = session.decode(left.get(key, b""))
     if beat is None or beat.seq not in found or digest(found[beat.seq]) != beat.digest:
         return None, -1
     return left[key], beat.seq

@@ -11,9 +11,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from facegan import checkpoints, layout
+from facegan import checkpoints, layout, prepared
 from facegan.errors import BadInputError
 from facegan.ledger import Fold, Ledger
+from facegan.prepared.selection import is_made_for
 from facegan.storage.base import NotFoundError
 from jobs.carrying.spoilt import SpoiltError
 
@@ -62,9 +63,18 @@ def _keys(ledger: Ledger, fold: Fold) -> Iterator[str]:
         yield from (entry.body["key"] + name for name in entry.body["objects"])
         if not checkpoints.read_whole(ledger.store, entry)[1]:
             break
+    for array in _arrays(ledger):
+        yield from ledger.store.list(layout.dataset(ledger.created().data.name, array))
+
+
+def _arrays(ledger: Ledger) -> Iterator[str]:
+    """The digests of the arrays that the session may train on; none, where it prepares one, or has it in a package."""
     data = ledger.created().data
     if data.digest is not None:
-        yield from ledger.store.list(layout.dataset(data.name, data.digest))
+        yield data.digest
+    else:
+        stored = prepared.find_stored(ledger.store, data.name)
+        yield from (manifest.digest for manifest in stored if is_made_for(manifest, data))
 
 
 def pack(objects: Mapping[str, bytes]) -> bytes:

@@ -45,6 +45,7 @@ from tests.stack.world import PATIENCE_S, ROOT, SERVICES, SHORT, Stack
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 RUN = "on-the-stack"
 WRITERS = 8
+PORTS = {"store": 9000, "database": 5432, "mlflow": 5000}
 
 
 def client(stack: Stack) -> Any:
@@ -62,10 +63,30 @@ def trained(stack: Stack) -> str:
     sets = [word for setting in SHORT for word in ("--set", setting)]
     stack.command("submit", "dcgan-mnist", "--name", RUN, *sets)
     stack.command("sync", RUN)
+    return tracked(stack, RUN)
+
+
+def tracked(stack: Stack, run: str) -> str:
     client = Server.open(stack.typed["FACEGAN_TRACKING"]).client
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    (found,) = client.search_runs(experiments, filter_string=f"attributes.run_name = '{RUN}'")
+    (found,) = client.search_runs(experiments, filter_string=f"attributes.run_name = '{run}'")
     return str(found.info.run_id)
+
+
+def sees(stack: Stack, run: str, identity: str) -> None:
+    """A person finds the run in the list of MLflow's pages, and its curve on its own."""
+    expect.set_options(timeout=PATIENCE_MS)
+    at = stack.typed["FACEGAN_TRACKING"]
+    experiment = Server.open(at).client.get_run(identity).info.experiment_id
+    with blank_page(1500, 1400) as page:
+        page.goto(f"{at}/#/experiments/{experiment}/runs?workflowType=machine_learning")
+        expect(page.get_by_role("link", name=run).first).to_be_visible()
+        page.goto(f"{at}/#/experiments/{experiment}/runs/{identity}/model-metrics")
+        cards = page.get_by_test_id("experiment-view-compare-runs-card")
+        curve = cards.filter(has=page.get_by_title("d_loss", exact=True))
+        line = curve.locator("path.js-line").first
+        expect(line).to_be_visible()
+        assert line.get_attribute("d").count("L") > 10
 
 
 def test_what_is_printed_is_what_the_page_says_and_what_it_takes(stack: Stack) -> None:
@@ -132,18 +153,7 @@ def test_a_run_ends_in_the_store_and_its_pictures_do_too(stack: Stack, trained: 
 
 
 def test_a_person_sees_the_run_and_a_curve(stack: Stack, trained: str) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
-    at = stack.typed["FACEGAN_TRACKING"]
-    experiment = Server.open(at).client.get_run(trained).info.experiment_id
-    with blank_page(1500, 1400) as page:
-        page.goto(f"{at}/#/experiments/{experiment}/runs?workflowType=machine_learning")
-        expect(page.get_by_role("link", name=RUN).first).to_be_visible()
-        page.goto(f"{at}/#/experiments/{experiment}/runs/{trained}/model-metrics")
-        cards = page.get_by_test_id("experiment-view-compare-runs-card")
-        curve = cards.filter(has=page.get_by_title("d_loss", exact=True))
-        line = curve.locator("path.js-line").first
-        expect(line).to_be_visible()
-        assert line.get_attribute("d").count("L") > 10
+    sees(stack, RUN, trained)
 
 
 def test_the_server_answers_to_its_own_names_alone(stack: Stack) -> None:
@@ -174,7 +184,9 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (session,) = engine.containers.list(filters={"label": "facegan.run=boxed"})
-    assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_default"]
+    assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
+    reached = {service for service, port in PORTS.items() if opens(stack, session, service, port)}
+    assert reached == {"store"}
     session.kill("SIGKILL")
 
     stack.command("resume", "boxed", "--backend", "docker")
@@ -182,6 +194,17 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     assert (now["state"], now["step"], now["sessions"]) == ("finished", 400, 2)
     assert "400" in stack.command("verify", "boxed")
     assert not engine.containers.list(all=True, filters={"label": "facegan.run=boxed"})
+    stack.command("sync", "boxed")
+    sees(stack, "boxed", tracked(stack, "boxed"))
+
+
+def opens(stack: Stack, session: Any, service: str, port: int) -> bool:
+    """Whether the session's container reaches a service of the stack at any of its addresses."""
+    (there,) = [one for one in stack.containers() if one["Config"]["Labels"]["com.docker.compose.service"] == service]
+    addresses = [network["IPAddress"] for network in there["NetworkSettings"]["Networks"].values()]
+    assert all(addresses)
+    tried = [f"import socket; socket.create_connection(({at!r}, {port}), 2)" for at in addresses]
+    return any(session.exec_run(["/opt/facegan/bin/python", "-c", one]).exit_code == 0 for one in tried)
 
 
 def test_of_eight_writers_one_wins(stack: Stack) -> None:

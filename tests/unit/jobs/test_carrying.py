@@ -12,8 +12,9 @@ from facegan import layout
 from facegan.errors import BadInputError, NotHolderError, SessionExit
 from facegan.ledger import Entry, Fold, IllegalEntryError, law
 from facegan.ledger import fold as folding
-from facegan.ledger.entry import decode, digest, encode
+from facegan.ledger.entry import LARGEST_ENTRY, decode, digest, encode
 from facegan.ledger.fold import OpenSession
+from facegan.pruning import Policy, sweep
 from facegan.storage.base import ObjectStore
 from facegan.storage.memory import MemoryStore
 from jobs.carrying.bringing import bring
@@ -133,7 +134,8 @@ def test_killed_anywhere_and_repeated_it_is_brought_home_once(death: Death) -> N
             take(home, number, left)
         assert not judged(home).wrong, f"{death} {at}"
         there, wanted = contents(home), contents(template)
-        spare = {key for key in there.keys() - wanted.keys() if key.endswith(layout.STATE)}  # `prune` finds it
+        spare = {key for key in there.keys() - wanted.keys() if key.startswith(layout.checkpoints(RUN))}
+        assert spare <= {left.key for left in sweep(ledger_of(home), Policy(newest=9, every=None))}
         assert {key: there[key] for key in there.keys() - spare} == wanted, f"{death} {at}"
         at += 1
     assert at > 12
@@ -203,6 +205,7 @@ HOSTILE: Mapping[str, Callable[[Entry], Entry]] = {
     "a longer run": of("report", kind="extended", body={"steps": 99}),
     "the next intent": of("report", kind="intent", body={"session": 2, "backend": "x"}),
     "a newer form": of("report", schema=99),
+    "more than is read": saying("report", padding="x" * LARGEST_ENTRY),
 }
 
 

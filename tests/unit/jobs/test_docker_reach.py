@@ -49,6 +49,14 @@ def test_without_a_name_that_sdks_take_it_is_called_by_its_id(aliases: list[str]
     assert found.name == ID[:12]
 
 
+def test_a_store_in_several_networks_says_which_is_for_sessions() -> None:
+    networks = {name: {"Aliases": ["store", ID[:12]]} for name in ("stack_default", "stack_sessions")}
+    labelled = {**described(PORTS, networks), "Config": {"Labels": {"facegan.network": "stack_sessions"}}}
+    assert [found.network for found in published(labelled)] == ["stack_sessions"]
+    gone = {**labelled, "Config": {"Labels": {"facegan.network": "another_sessions"}}}
+    assert [found.network for found in published(gone)] == ["stack_default"]
+
+
 def test_the_default_bridge_knows_no_names_so_nothing_is_reached_there() -> None:
     assert published(described(PORTS, {"bridge": {"Aliases": None}})) == []
     (found,) = published(described(PORTS, {"bridge": {"Aliases": None}, "net": {"Aliases": ["store"]}}))

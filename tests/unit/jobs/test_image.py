@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from facegan import __version__
 from jobs import image as images
 from jobs import origin, reference
 from jobs.errors import JobError
@@ -93,3 +95,8 @@ def test_a_build_that_breaks_off_is_none_though_the_tag_is_that_of_an_older_imag
 def test_a_push_without_a_digest_is_none() -> None:
     with pytest.raises(JobError, match="did not say"):
         images.push(client({"status": "Pushed", "id": "0123"}), "x:1", "me/x", print)
+
+
+def test_the_stack_s_training_service_runs_the_image_of_this_version() -> None:
+    compose = Path(__file__).parents[3] / "infra" / "compose.yaml"
+    assert f"${{FACEGAN_IMAGE:-facegan-job:{__version__}-cpu}}" in compose.read_text()

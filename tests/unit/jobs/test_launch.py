@@ -13,7 +13,7 @@ from facegan.errors import BadInputError, DamagedError, SessionExit
 from facegan.ledger import NoRunError, State
 from facegan.ledger.fold import OpenSession
 from facegan.storage.memory import MemoryStore
-from jobs import launch, word
+from jobs import launch, sweeping, word
 from jobs.context import Context
 from jobs.errors import JobError
 from tests.unit.jobs import world
@@ -156,6 +156,38 @@ def test_resume_of_a_session_that_was_never_launched_launches_it(context: Contex
     world.resume(context, backend)
     assert list(backend.place.sessions) == [(RUN, 1)]
     assert world.kinds(store) == SUBMITTED
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_session_that_was_started_and_does_not_answer_is_not_begun_again(
+    context: Context, store: MemoryStore, stopped: bool
+) -> None:
+    """It may wait at its place, which does not know its name on this machine."""
+    backend, said = FakeBackend(), list[str]()
+    ledger = world.create(store)
+    world.ask(store)
+    world.append(store, "launched", session=1, ref={"host": "elsewhere", "boot": "b", "pid": 1, "start": "1"})
+    before = world.contents(store)
+    launch.submit(context, ledger, place(backend), said.append)
+    assert said == ["session 1 was started on local, and does not answer: it is waited for"]
+    assert world.contents(store) == before
+    if stopped:
+        word.stop(context, world.ledger(store))
+    world.resume(context, backend)
+    assert "lost" not in world.kinds(store), "unreachable is not dead"
+    assert list(backend.place.sessions) == [(RUN, 2)], "the user's word is the next number"
+    assert world.train(store, 2) is SessionExit.FINISHED
+
+
+def test_the_next_session_is_not_begun_before_what_the_last_one_left_is_swept(
+    context: Context, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has followed the last one to its end: `submit --detach` and `resume --detach` leave it alone."""
+    backend = FakeBackend()
+    monkeypatch.setattr(sweeping, "open_backend", lambda *_, **__: backend)
+    world.interrupted(store)
+    world.resume(context, backend)
+    assert backend.swept == [(layout.run_url(store.url, RUN), ())]
 
 
 def test_resume_of_an_unknown_run_is_no_such_run(context: Context, store: MemoryStore) -> None:
