@@ -99,7 +99,8 @@ main() {
   *\ true/*) fail "the engine of its machine does not answer any more" ;;
   */0 | */75) fail "the session has ended with exit code $code" ;;
   */137) fail "its container was killed" ;;
-  *) fail "its container ended with exit code $code, without a report${error:+: $error}" ;;
+  *) [ -z "$error" ] || fail "its container could not be started: $error"
+    fail "its container ended with exit code $code, without a report" ;;
   esac
 }
 

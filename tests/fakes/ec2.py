@@ -62,11 +62,22 @@ class Ec2:
         from moto.ec2.models import ec2_backends
 
         ec2_backends[ACCOUNT][REGION].reservations.clear()
-        get_backend("s3")[ACCOUNT]["aws"].buckets[servers.BUCKET].keys.clear()
+        ec2_backends[ACCOUNT][REGION].volumes.clear()
+        for service in ("iam", "s3", "ecr", "ssm"):
+            get_backend(service).reset()
+        fill(self)
         self.asked.clear()
         self.seen.clear()
         self.console = ""
         self.refuse, self.watch = lambda _asked: None, lambda _asked, _when: None
+
+    def empty(self) -> None:
+        """Not even a role, or a bucket: only the AMI's parameter stays, which nobody can make."""
+        from moto.backends import get_backend
+
+        for service in ("iam", "s3", "ecr", "ssm"):
+            get_backend(service).reset()
+        name_ami(client_of(self))
 
     def actions(self) -> list[str]:
         return [each.action for each in self.asked]
@@ -84,6 +95,8 @@ class Ec2:
     def end(self, state: str = "terminated", code: str = "", message: str = "") -> None:
         """The one machine that lives is in this state now, for this reason."""
         (one,) = [each for each in self.machines() if each._state.name in {"pending", "running"}]
+        if state == "terminated":
+            one.terminate()  # with its volume
         one._state.name, one._state.code = state, {"terminated": 48, "stopped": 80, "shutting-down": 32}.get(state, 99)
         one.state_reason.code, one.state_reason.message = code, message
 
@@ -163,18 +176,23 @@ def serving() -> Iterator[Ec2]:
 
 def fill(fake: Ec2) -> None:
     """What every test finds there."""
-    import boto3
-
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
-    made = boto3.session.Session(**keys)
-
-    def of(service: str) -> Any:
-        return made.client(service, endpoint_url=fake.url)
-
-    ami = of("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    of("ssm").put_parameter(Name="/facegan/ami", Value=ami, Type="String")
+    of = client_of(fake)
+    name_ami(of)
     trust = '{"Version": "2012-10-17", "Statement": []}'
     of("iam").create_role(RoleName="facegan-session", AssumeRolePolicyDocument=trust)
     of("iam").create_instance_profile(InstanceProfileName="facegan-session")
     of("iam").add_role_to_instance_profile(InstanceProfileName="facegan-session", RoleName="facegan-session")
     of("s3").create_bucket(Bucket=servers.BUCKET)
+
+
+def name_ami(of: Callable[[str], Any]) -> None:
+    ami = of("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    of("ssm").put_parameter(Name="/facegan/ami", Value=ami, Type="String")
+
+
+def client_of(fake: Ec2) -> Callable[[str], Any]:
+    import boto3
+
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
+    made = boto3.session.Session(**keys)
+    return lambda service: made.client(service, endpoint_url=fake.url)
