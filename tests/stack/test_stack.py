@@ -179,11 +179,12 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     """As docs/docker.md has it: the store's port on loopback is reached from inside, by the store's name."""
     sets = [word for setting in (*SHORT, "training.steps=400") for word in ("--set", setting)]
     stack.command("submit", "dcgan-mnist", "--backend", "docker", "--name", "boxed", *sets, "--detach")
+    boxed = {"label": f"facegan.url={stack.typed['FACEGAN_STORE']}/runs/boxed"}
     deadline = time.monotonic() + PATIENCE_S
     while not json.loads(stack.command("status", "boxed", "--json"))["checkpoint"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    (session,) = engine.containers.list(filters={"label": "facegan.run=boxed"})
+    (session,) = engine.containers.list(filters=boxed)
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
     session.kill("SIGKILL")
     assert reached(stack, engine, f"{stack.project}_sessions") == {"store"}
@@ -192,7 +193,7 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     now = json.loads(stack.command("status", "boxed", "--json"))
     assert (now["state"], now["step"], now["sessions"]) == ("finished", 400, 2)
     assert "400" in stack.command("verify", "boxed")
-    assert not engine.containers.list(all=True, filters={"label": "facegan.run=boxed"})
+    assert not engine.containers.list(all=True, filters=boxed)
     stack.command("sync", "boxed")
     sees(stack, "boxed", tracked(stack, "boxed"))
 
