@@ -9,6 +9,7 @@ leased; one that does not answer ends nothing, and is asked for the session by i
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,10 +18,10 @@ from facegan.accounts import Credentials, has_account
 from facegan.errors import BadInputError
 from facegan.experiment import Data, Experiment, Json
 from facegan.ledger import Fold, Ledger, State, Wish
-from facegan.ledger.fold import End, OpenSession
+from facegan.ledger.fold import OpenSession
 from facegan.prepared.selection import is_made_for, is_unprepared
 from facegan.process import Life, life
-from jobs import credentials, recipe, sweeping
+from jobs import credentials, loopback, recipe, sweeping
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend, Capabilities, Fate, Hand, Order
 from jobs.carrying.freezing import require_here
@@ -68,6 +69,8 @@ def place(
             f'sessions on backend "{name}" cannot reach the store "{context.store.url}"',
             hint=able.instead.get(scheme, f"they reach {stores}"),
         )
+    if able.elsewhere and scheme in able.stores:
+        loopback.require_elsewhere(f'sessions on backend "{name}"', context.store.url, os.environ)
     found = None if gpu is None else _gpu(name, able, gpu)
     if fetch:
         chosen.fetch(found)
@@ -227,8 +230,8 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
     suited(context, where, order(context, ledger.run, first(where)), ledger.created())  # refused before it is asked for
     with where.backend.launching(ledger.run):
         fold = bury(context, ledger)
-        if fold.end and fold.end.backend in BACKENDS and _elsewhere(fold.end, where):
-            sweeping.sweep_at(context, ledger, fold.end.backend, fold.end.host)  # nobody may look there for long
+        if fold.end:  # nobody may look there for long
+            sweeping.sweep_at(context, ledger, fold.end.backend, fold.end.host)
         for session in fold.open:
             if (session.carried or where.carried) and not _is_to_be_carried(context, session, where, say):
                 return fold
@@ -240,6 +243,9 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
             if fate(context, session).life is Life.ALIVE:
                 say(f"session {session.number} is alive on {session.backend}")
                 return fold
+            if session.by is None and _is_of(session, where) and not by_user:
+                say(f"session {session.number} was started on {session.backend}, and does not answer: it is waited for")
+                return fold
             say(
                 f"session {session.number} does not answer, which does not mean that it is gone: the new one watches it"
             )
@@ -250,14 +256,18 @@ def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str
         return start(context, ledger, where, session, say)
 
 
-def _elsewhere(end: End, where: Place) -> bool:
-    return (end.backend, end.host) != (where.backend.name, where.backend.host)
-
-
 def is_to_begin(session: OpenSession, where: Place) -> bool:
-    """Whether a command asked for it, of this very place, and nobody has seen it begin."""
-    here = (session.backend, session.host) == (where.backend.name, where.backend.host)
-    return here and session.by is None and session.machine is None
+    """Whether a command asked for it, of this very place, and nobody has seen it begin.
+
+    One that has a ref was started, and what became of it is asked by that: not every place knows its name on every
+    machine of the user's. The ref of one that is carried says nothing: it was known before.
+    """
+    is_begun = session.by is not None or session.machine is not None
+    return _is_of(session, where) and not is_begun and (session.ref is None or session.carried)
+
+
+def _is_of(session: OpenSession, where: Place) -> bool:
+    return (session.backend, session.host) == (where.backend.name, where.backend.host)
 
 
 def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say: Callable[[str], object]) -> bool:

@@ -27,7 +27,9 @@ def bring_home(ledger: Ledger, place: Backend, session: OpenSession, why: str) -
     """Take what an ended session has added to its copy. It is lost if that is nothing for certain, or has no report."""
     url = layout.run_url(ledger.store.url, ledger.run)
     try:
-        left = kept(ledger, session.number) or place.left(Order(run=ledger.run, run_url=url, number=session.number, carried=True))
+        left = kept(ledger, session.number) or place.left(
+            Order(run=ledger.run, run_url=url, number=session.number, carried=True)
+        )
         if left is not None:
             bring(ledger, session.number, left)
     except Uncertain:

@@ -158,7 +158,7 @@ def _heartbeat(store: ObjectStore, fold: Fold) -> wire.Heartbeat | None:
 
 def _flags(fold: Fold, silent_s: float) -> tuple[str, ...]:
     flags = ["stopping"] if fold.stopping else []
-    if fold.state is State.RUNNING and silent_s > SILENT_S:
+    if fold.state is State.RUNNING and silent_s > SILENT_S and not fold.carried:
         flags.append("unreachable")
     return tuple(flags)
 
@@ -174,6 +174,8 @@ def _why(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
 def _reason(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
     if fold.state is State.CANCELLED:
         return "cancelled by the user"
+    if fold.carried:
+        return f"session {fold.carried.number} is on {fold.carried.backend} with a copy of the run, until it has ended"
     if fold.state is State.QUEUED:
         return f"session {fold.open[-1].number} has not begun yet"
     if fold.state is State.RUNNING:

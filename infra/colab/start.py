@@ -65,7 +65,7 @@ def begin(order: dict[str, Any], wheel: bytes) -> int:
     machine.unpack(wheel, order["wheel"]["sha256"], place / "program")
     say(f"{order['wheel']['name']} {order['wheel']['sha256'][:12]}")
     left_s = order["session_s"] - max(order["margin_s"], 2 * order["grace_s"] + LATER_S) - machine.age_s()
-    return session(order, hand(handed, place, left_s), place, left_s)
+    return session(order, json.dumps({**handed, "budget_s": left_s}).encode(), place, left_s)
 
 
 def cards(order: dict[str, Any]) -> None:
@@ -77,17 +77,11 @@ def cards(order: dict[str, Any]) -> None:
     raise RuntimeError(f"a {order['gpu']} was asked for, and Colab gave {f'a {names[0]}' if names else 'no GPU'}")
 
 
-def hand(handed: dict[str, Any], place: pathlib.Path, left_s: float) -> pathlib.Path:
-    """What the session is handed, with what only this machine knows: the time it has."""
-    path = place / "handed.json"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump({**handed, "budget_s": left_s}, file)
-    return path
+def session(order: dict[str, Any], handed: bytes, place: pathlib.Path, left_s: float) -> int:
+    """Run it to its end. It knows how long it may; one that does not keep to that is asked to stop, then made to.
 
-
-def session(order: dict[str, Any], handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
-    """Run it to its end. It knows how long it may; one that does not keep to that is asked to stop, then made to."""
+    What it is handed goes through a pipe, so that it is in no file, argument or variable.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": str(place / "program"),
@@ -95,8 +89,12 @@ def session(order: dict[str, Any], handed: pathlib.Path, place: pathlib.Path, le
         "FACEGAN_HOME": str(place / "home"),
     }
     command = [sys.executable, "-m", "facegan", "run", order["run_url"]]
-    command += ["--session", str(order["number"]), "--handed", str(handed)]
-    child = subprocess.Popen(command, env=environment, cwd=place, stdin=subprocess.DEVNULL)
+    source, sink = os.pipe()
+    command += ["--session", str(order["number"]), "--handed", f"/dev/fd/{source}"]
+    child = subprocess.Popen(command, env=environment, cwd=place, stdin=subprocess.DEVNULL, pass_fds=(source,))
+    os.close(source)
+    with os.fdopen(sink, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.write(handed)
     timers = [
         threading.Timer(max(left_s, 0.0) + order["grace_s"], stop, (child, signal.SIGTERM)),
         threading.Timer(max(left_s, 0.0) + 2 * order["grace_s"], stop, (child, signal.SIGKILL)),
@@ -105,7 +103,6 @@ def session(order: dict[str, Any], handed: pathlib.Path, place: pathlib.Path, le
         timer.daemon = True
         timer.start()
     code = child.wait()
-    handed.unlink(missing_ok=True)
     for timer in timers:
         timer.cancel()
     return code

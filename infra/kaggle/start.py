@@ -11,6 +11,7 @@ could not begin as `facegan-why: WORDS`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import importlib.metadata
 import io
@@ -73,7 +74,7 @@ def begin() -> int:
     unpack(place / "program")
     along = arrive() if ORDER["carried"] else set()
     left_s = time_left_s(age_s())
-    code = session(hand(handed, place, left_s), place, left_s)
+    code = session(hand(handed, left_s), place, left_s)
     if ORDER["carried"]:
         leave(along)
     return code
@@ -235,17 +236,13 @@ def described(path: pathlib.Path) -> dict[str, Any]:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def hand(handed: dict[str, Any], place: pathlib.Path, left_s: float) -> pathlib.Path:
+def hand(handed: dict[str, Any], left_s: float) -> bytes:
     """What the session is handed, with what only this machine knows: Kaggle's number of it, and the time it has."""
     number = session_id(os.environ.get("KAGGLE_CONTAINER_NAME", ""))
     if number is not None:
         handed["ref"]["session_id"] = number
     handed["budget_s"] = left_s
-    path = place / "handed.json"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump(handed, file)
-    return path
+    return json.dumps(handed).encode()
 
 
 def session_id(container: str) -> int | None:
@@ -254,8 +251,11 @@ def session_id(container: str) -> int | None:
     return int(found[0]) if len(found) == 1 else None
 
 
-def session(handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
-    """Run it to its end, and pass on what it prints; ask it to stop when the time is up."""
+def session(handed: bytes, place: pathlib.Path, left_s: float) -> int:
+    """Run it to its end, and pass on what it prints; ask it to stop when the time is up.
+
+    What it is handed goes through a pipe, so that it is in no file of ours, argument or variable.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": str(place / "program"),
@@ -265,7 +265,8 @@ def session(handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
         **({"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(ORDER["replicas"])))} if ORDER["gpu"] else {}),
     }
     command = [sys.executable, "-m", "facegan", "run", ORDER["run_url"]]
-    command += ["--session", str(ORDER["number"]), "--handed", str(handed)]
+    source, sink = os.pipe()
+    command += ["--session", str(ORDER["number"]), "--handed", f"/dev/fd/{source}"]
     child = subprocess.Popen(
         command,
         env=environment,
@@ -274,7 +275,11 @@ def session(handed: pathlib.Path, place: pathlib.Path, left_s: float) -> int:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        pass_fds=(source,),
     )
+    os.close(source)
+    with os.fdopen(sink, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.write(handed)
     timers = [
         threading.Timer(max(left_s, 0.0), stop, (child, signal.SIGTERM)),
         threading.Timer(max(left_s, 0.0) + ORDER["grace_s"] + LATER_S, stop, (child, signal.SIGKILL)),

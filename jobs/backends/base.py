@@ -63,6 +63,7 @@ class Capabilities:
     GPUs that it had, each with the reason why there is none; `session_s` is its longest session, where it has a limit.
     `data_there` are the known data sets that it has itself, so that a session can prepare them, and what they are
     called there. Sessions cannot reach stores of the schemes that it `carries`: they are given a copy of the run.
+    To sessions `elsewhere` this machine's loopback is their own.
     """
 
     summary: str
@@ -74,6 +75,7 @@ class Capabilities:
     session_s: float | None = None
     data_there: Mapping[str, str] = field(default_factory=dict)
     carries: Sequence[str] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

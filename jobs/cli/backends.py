@@ -67,7 +67,7 @@ def _left(places: Mapping[str, Backend]) -> dict[str, Allowance | FaceganError |
 def _quota(left: Allowance | FaceganError | None) -> str:
     if isinstance(left, FaceganError):
         return NO_ANSWER
-    return "none" if left is None else f"{left.left_s / 3600:.1f} of {left.of_s / 3600:.0f} h left"
+    return "-" if left is None else f"{left.left_s / 3600:.1f} of {left.of_s / 3600:.0f} h left"
 
 
 def _notes(found: Mapping[str, Capabilities], left: Mapping[str, Allowance | FaceganError | None]) -> Iterable[str]:

@@ -15,7 +15,7 @@ from facegan.experiment import Experiment
 from facegan.ledger import State
 from facegan.prepared.selection import is_unprepared
 from jobs import context as contexts
-from jobs import recipe, runs, settings
+from jobs import loopback, recipe, runs, settings
 from jobs.bundle import SESSION, wheel
 from jobs.cli import options, output
 from jobs.context import Context
@@ -91,6 +91,7 @@ def _require_reachable(place: Place, url: str) -> None:
             f'a notebook on {place.title} cannot reach the store "{url}"',
             hint="make the run in a bucket: facegan-job submit EXPERIMENT --store s3://BUCKET/PREFIX (docs/storage.md)",
         )
+    loopback.require_elsewhere(f"a notebook on {place.title}", url, os.environ)
     named = [name for name in ENDPOINTS[scheme] if os.environ.get(name)]
     if named and "endpoint=" not in url:
         raise BadInputError(

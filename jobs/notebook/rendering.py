@@ -91,8 +91,8 @@ machine like the last one's, to the same bytes. It was made by facegan-job {page
 1. {place.opening}. It asks for a {page.card.gpu}; if there is none: {_lower(place.accelerator)}.
 2. It needs {names}: {MEANT[scheme]}. {place.secrets}. Where there are none, the notebook asks for them. They are
    not written into it.
-3. Leave it open. What it has trained is in the store every minute, so whatever happens to this machine costs no more
-   than that. To end it, interrupt the last cell: it makes a last checkpoint first.
+3. Leave it open. It makes checkpoints as the experiment says (`checkpoint.every_s`), and whatever happens to this
+   machine costs no more than what came after the last. To end it, interrupt the last cell: it makes a last one first.
 4. Run the last cell again to go on, as often as you like, here or anywhere. Opened twice, one of the two trains, and
    the other says so and ends.
 

@@ -29,9 +29,10 @@ def backend(
     limits: Limits = QUICK,
     wall_s: Callable[[], float] = time.time,
     times: Times = SOON,
+    chosen: str = "colab",
 ) -> ColabBackend:
     """One whose command is in this folder, and which waits for little."""
-    settings = Settings(home=home, store=store, backend="colab", tracking="")
+    settings = Settings(home=home, store=store, backend=chosen, tracking="")
     environment = {**os.environ, "HOME": str(home), "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}"}
     world = World(
         environment=environment,

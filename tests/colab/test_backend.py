@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -11,17 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from facegan.accounts import Credentials
 from facegan.errors import BadInputError
 from facegan.process import Life
+from facegan.storage.memory import MemoryStore
+from jobs import launch
 from jobs.backends.colab import facts, naming
 from jobs.backends.colab.backend import ColabBackend, Times
 from jobs.backends.colab.command import Limits
 from jobs.backends.colab.notes import Notes
 from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
+from tests.cloud import servers
 from tests.colab.submitting import CANARY, backend, hand, order
 from tests.fakes.colab import Colab
 from tests.fakes.colab.fake import AFTER, BEFORE, Fault
 from tests.fakes.colab.machine import Machine
+from tests.unit.jobs import world
 
 ROOT = Path(__file__).parents[2]
 NAME = naming.name(order())
@@ -283,7 +290,10 @@ def test_without_the_command_it_says_how_to_get_it(tmp_path: Path, monkeypatch: 
         here.bundle("T4")
     assert f"pip install {facts.PACKAGE}" in str(caught.value.hint)
     assert "facegan-job export colab" in str(caught.value.hint)
-    assert here.checks() == ()
+    (check,) = here.checks()
+    assert (check.ok, check.found) == (False, 'the command "colab" is not installed here')
+    assert f"pip install {facts.PACKAGE}" in check.hint
+    assert backend(tmp_path, tmp_path, chosen="local,kaggle").checks() == ()
 
 
 def test_a_newer_version_is_announced_and_nothing_else_changes(colab: Colab, here: ColabBackend) -> None:
@@ -329,6 +339,28 @@ def test_a_machine_of_another_computer_is_known_by_its_endpoint(colab: Colab, tm
     assert not colab.machines
 
 
+def test_a_second_computer_begins_no_second_machine_for_a_number(
+    colab: Colab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session has said nothing yet: that it was started is in the ledger alone."""
+    monkeypatch.setattr(launch, "open_backend", lambda _name, settings, **_: backend(settings.home, colab.bin))
+    monkeypatch.setattr(launch, "_hand", lambda *_: lambda: Credentials(environment=servers.NOBODY))
+    colab.rules.machines = 2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bucket = MemoryStore()
+        bucket.url = f"s3://bucket/prefix?endpoint=http://127.0.0.1:{silent.getsockname()[1]}"
+        one, two = (world.context(tmp_path / name, bucket) for name in ("one", "two"))
+        first = world.submit(one, backend(one.settings.home, colab.bin))
+        known = world.kinds(bucket)
+        assert known == ["created", "intent", "launched"]
+
+        assert world.submit(two, backend(two.settings.home, colab.bin)) == first
+        assert world.resume(two, backend(two.settings.home, colab.bin)) == first
+        assert world.kinds(bucket) == known
+        assert len(colab.machines) == 1
+        assert colab.verbs().count("new") == 1
+
+
 def test_it_is_cancelled_for_certain_and_more_than_once(colab: Colab, here: ColabBackend) -> None:
     ref = here.submit(order(), hand)
     here.cancel(ref)
@@ -343,11 +375,12 @@ def test_a_sweep_leaves_what_has_not_ended(colab: Colab, tmp_path: Path) -> None
         here.submit(order(), hand)
     here.sweep(order().run_url, keep=())
     assert colab.machines, "another command may be about to start it"
-    later = backend(tmp_path, colab.bin, wall_s=lambda: time.time() + 7200)
-    later.sweep(order().run_url, keep=(1,))
-    later.sweep(order(run="another").run_url, keep=())
+    hours_ago = time.time() - 7200
+    os.utime(Notes(tmp_path, NAME).begun, (hours_ago, hours_ago))
+    here.sweep(order().run_url, keep=(1,))
+    here.sweep(order(run="another").run_url, keep=())
     assert colab.machines
-    later.sweep(order().run_url, keep=())
+    here.sweep(order().run_url, keep=())
     assert not colab.machines
 
 

@@ -1,4 +1,7 @@
-"""What a user types, against the stand-in: no word of ours is in between. docs/colab.md is among it."""
+"""What a user types, against the stand-in. docs/colab.md is among it.
+
+In between is only that stores on loopback are allowed (`beside`): sessions of the stand-in are on this machine.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,8 @@ from tests.fakes.colab import Colab
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "colab.md"
+ALONE = ("-c", "from jobs.cli import main; main()")
+BESIDE = ("-m", "tests.colab.beside")
 SUBMIT = ("submit", "dcgan-mnist", "--name", "a-run", "--gpu", "t4", "--backend", "colab")
 
 
@@ -31,18 +36,41 @@ def bucket() -> Iterator[str]:
 
 
 def surroundings(colab: Colab | None, store: str, home: Path) -> dict[str, str]:
-    folders = [str(Path(sys.executable).parent), *([str(colab.bin)] if colab else []), "/usr/bin", "/bin"]
+    folders = [*([str(colab.bin)] if colab else []), str(Path(sys.executable).parent), "/usr/bin", "/bin"]
     mine = {"FACEGAN_STORE": store, "HOME": str(home), "PATH": os.pathsep.join(folders)}
     return {**os.environ, **servers.NOBODY, **mine}
 
 
-def typed(colab: Colab | None, home: Path, *arguments: str, store: str = STORE) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from jobs.cli import main; main()", *arguments]
+def typed(
+    colab: Colab | None, home: Path, *arguments: str, store: str = STORE, program: Sequence[str] = BESIDE
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *program, *arguments]
     done = subprocess.run(
         command, env=surroundings(colab, store, home), cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+@pytest.mark.parametrize(
+    ("store", "variables"),
+    [
+        ("s3://bucket/gans?endpoint=http://127.0.0.1:9000", {}),
+        ("s3://bucket/gans", {"AWS_ENDPOINT_URL_S3": "http://localhost:9000"}),
+        ("s3://bucket/gans", {"AWS_ENDPOINT_URL": "http://[::1]:9000"}),
+        ("gs://bucket/gans", {"STORAGE_EMULATOR_HOST": "127.0.0.1:9000"}),
+    ],
+)
+def test_a_store_on_loopback_is_refused_before_anything_is_asked(
+    colab: Colab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = typed(colab, tmp_path, *SUBMIT, store=store, program=ALONE)
+    assert done.returncode == Exit.USAGE
+    assert "9000 is this machine's own" in done.stderr
+    assert "hint: choose a bucket that is reached from there too" in done.stderr
+    assert not colab.calls
 
 
 def test_a_store_on_this_disk_is_refused(colab: Colab, tmp_path: Path) -> None:
@@ -106,6 +134,9 @@ def test_the_page_from_a_fresh_account_to_a_finished_run(colab: Colab, tmp_path:
     servers.require("tensorflow")
     (block,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
     export, *lines = block.splitlines()
+    ours = colab.bin / "facegan-job"
+    ours.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} {" ".join(BESIDE)} "$@"\n')
+    ours.chmod(0o755)
     assert export.startswith("export FACEGAN_STORE=s3://")
     assert [line.split()[1] for line in lines] == ["doctor", "submit", "submit", "wait", "status", "verify"]
     short = " ".join(f"--set {word}" for word in (*SHORT, "session.heartbeat_s=0.5"))

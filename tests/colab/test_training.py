@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from tests.colab.submitting import SOON, backend
 from tests.e2e import outcome
 from tests.e2e.runs import RUN, SHORT, STEPS, User
 from tests.fakes.colab import Colab
+from tests.fakes.colab.fake import BEFORE
 
 CADENCE = 8  # steps between checkpoints
+CANARY = "canary-7d30a1f4"
+KEYS = {"AWS_ACCESS_KEY_ID": f"id-{CANARY}", "AWS_SECRET_ACCESS_KEY": f"key-{CANARY}"}
 GRACE_S = launch.SHORTEST_GRACE_S
 HURRIED = Times(session_s=2 * GRACE_S + 12, margin_s=1.0)  # hardly a second of it is for training
 
@@ -32,7 +36,7 @@ HURRIED = Times(session_s=2 * GRACE_S + 12, margin_s=1.0)  # hardly a second of 
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket that sessions reach as they would any other service that speaks S3."""
     servers.require("tensorflow", "boto3")
-    for name, value in servers.NOBODY.items():
+    for name, value in {**servers.NOBODY, **KEYS}.items():
         monkeypatch.setenv(name, value)
     with servers.moto() as endpoint:
         yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
@@ -59,6 +63,39 @@ def log(colab: Colab) -> str:
     return found.read_text()
 
 
+def canaries_sent(colab: Colab) -> list[bool]:
+    """Of every session that is begun from now on: whether a canary is in what it is handed."""
+    sent: list[bool] = []
+
+    def look(number: int, when: str) -> None:
+        words = colab.calls[number - 1]
+        if words[-1].endswith(naming.HANDED) and when == BEFORE:
+            sent.append(CANARY.encode() in Path(words[-2]).read_bytes())
+
+    colab.watcher = look
+    return sent
+
+
+def kept(*folders: Path) -> list[Path]:
+    """The files with a canary in them."""
+    return shown(*(path for folder in folders for path in folder.rglob("*") if path.is_file()))
+
+
+def shown(*files: Path) -> list[Path]:
+    """Those of these with a canary in them."""
+    found = []
+    for path in files:
+        with contextlib.suppress(OSError):  # it is gone, or its process has ended
+            found += [path] if CANARY.encode() in path.read_bytes() else []
+    return found
+
+
+def exposed(colab: Colab) -> list[Path]:
+    """Where others on the machine could read a key: of any process there, and in any file of it."""
+    processes = (each / name for each in colab.machine.processes_at() for name in ("cmdline", "environ"))
+    return kept(*(colab.machine.folder / name for name in ("content", "tmp", "root"))) + shown(*processes)
+
+
 @pytest.mark.timeout(280)
 def test_it_ends_like_an_untouched_run(
     colab: Colab, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -67,6 +104,7 @@ def test_it_ends_like_an_untouched_run(
     ledger = launch.create(context, RUN, chosen)
     colab.rules.idle_s = 3.0  # nobody is connected while it trains
     later = place(colab, context).backend
+    sent = canaries_sent(colab)
     monkeypatch.setattr(launch, "open_backend", lambda *_, **__: later)
 
     launch.submit(context, ledger, place(colab, context, HURRIED), str)
@@ -80,6 +118,8 @@ def test_it_ends_like_an_untouched_run(
 
     launch.resume(context, ledger, place(colab, context), None, str)
     colab.until(lambda: fold(context).reached >= first.reached + CADENCE, seconds=120, every_s=0.1)
+    assert len(colab.machine.processes()) > 2, "it trains"
+    assert not exposed(colab)
     colab.take(colab.machine.endpoint, "cap")
     known = fold(context).reached
     assert known < STEPS
@@ -92,6 +132,8 @@ def test_it_ends_like_an_untouched_run(
     assert fold(context).reached == STEPS
     assert not verify(context.ledger(RUN)).wrong
     assert colab.verbs().count("new") == 3
+    assert sent == [True, True, True]
+    assert not kept(context.settings.home, *(machine.folder for machine in colab.ended))
 
     copied(open_store(context.store.url), tmp_path / "colab" / "store")
     alone = User(home=tmp_path / "alone")

@@ -12,8 +12,8 @@ import pytest
 
 from facegan.accounts import Credentials
 from facegan.process import Life
+from jobs import address, launch
 from jobs import engine as engines
-from jobs import launch
 from jobs.backends.base import Fate
 from jobs.backends.docker import DockerBackend
 from tests.container.moments import Moment
@@ -101,7 +101,7 @@ def test_killed_at_any_step_and_repeated_a_command_has_started_one_container(
     waiting: Docked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting.create()
-    api = engines.connect(None).api  # the commands' own, too
+    api = engines.connect(address.of(None)).api  # the commands' own, too
     moments = [(step, after) for step in STEPS for after in (False, True)]
     for number, (step, after) in enumerate(moments, 1):
         when = f"{'after' if after else 'before'} {step}"

@@ -150,9 +150,7 @@ def test_a_change_of_code_changes_one_small_layer(
     whole = bundle.code()
     changed = whole["facegan/__init__.py"] + f"# {uuid.uuid4()}\n".encode()
     monkeypatch.setattr(bundle, "code", lambda _packages: {**whole, "facegan/__init__.py": changed})
-    began = time.monotonic()
     built = images.build(engine, plan(f"{image}-changed"), lambda _line: None)
-    took_s = time.monotonic() - began
     layers = engine.api.inspect_image(built.id)["RootFS"]["Layers"]
     history = engine.api.history(built.id)
     engine.api.remove_image(built.reference)
@@ -162,7 +160,6 @@ def test_a_change_of_code_changes_one_small_layer(
     copied = [step["Size"] for step in history if "COPY" in step["CreatedBy"]]
     assert copied[0] < 5e6
     assert copied[1] > 1e9
-    assert took_s < 240, "10 on an idle machine"
 
 
 def test_the_same_files_make_the_same_layer(engine: Any, image: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,12 @@ def soon(seconds: float) -> None:
 
 
 def backend(
-    home: Path, sleep: Callable[[float], object] = soon, wall_s: Callable[[], float] = time.time
+    home: Path,
+    sleep: Callable[[float], object] = soon,
+    wall_s: Callable[[], float] = time.time,
+    chosen: str = "kaggle",
 ) -> KaggleBackend:
-    settings = Settings(home=home, store=STORE, backend="kaggle", tracking="")
+    settings = Settings(home=home, store=STORE, backend=chosen, tracking="")
     world = World(
         environment=dict(os.environ),
         user_home=home,

@@ -103,8 +103,15 @@ def test_a_kaggle_that_does_not_answer_is_not_a_token_that_has_ended(kaggle: Kag
         account.sign_in([Found(source="x", token="t")], lambda auth: Api(kaggle.url, auth, lambda _: None))
 
 
-def test_a_key_of_old_is_used_as_it_is(kaggle: Kaggle) -> None:
-    signed = account.sign_in(
-        [Found(source="x", user="ada", key=kaggle.account.key)], lambda _: pytest.fail("nobody is asked")
-    )
-    assert Api(kaggle.url, signed.authorization, lambda _: None).quota().allowed_s == 30 * 3600
+def test_a_key_of_old_is_tried_before_it_is_used(kaggle: Kaggle) -> None:
+    """Nothing else tells a wrong one: without, it would be found out when the run is written already."""
+
+    def open_api(authorization: str | None) -> Api:
+        return Api(kaggle.url, authorization, lambda _: None)
+
+    right = Found(source="file", user="ada", key=kaggle.account.key)
+    signed = account.sign_in([Found(source="variables", user="ada", key="wrong"), right], open_api)
+    assert (signed.user, signed.source) == ("ada", "file")
+    assert open_api(signed.authorization).quota().allowed_s == 30 * 3600
+    with pytest.raises(Auth, match="none of the credentials that are set up here: variables"):
+        account.sign_in([Found(source="variables", user="ada", key="wrong")], open_api)

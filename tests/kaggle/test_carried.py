@@ -18,6 +18,7 @@ from jobs import context as contexts
 from jobs import launch, losing, recipe, settings, word
 from jobs.context import Context
 from jobs.launch import Place
+from jobs.run import view
 from tests.cloud import servers
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
@@ -30,6 +31,7 @@ ONE, TWO, THREE = 8, 14, 20  # steps: at Kaggle, at home, at Kaggle
 @pytest.fixture
 def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment: Path) -> Context:
     servers.require("tensorflow")
+    kaggle.account.phone_verified = False  # so there is no internet either
     kaggle.set(queue_s=5.0, dataset_hidden_s=2.0, dataset_processing_s=4.0)
     return world.signed_in(kaggle, f"file://{boring_environment}/store", boring_environment, monkeypatch)
 
@@ -102,6 +104,7 @@ def require_frozen(context: Context) -> None:
     """While it is away, words that it could not hear are refused, and nobody else begins."""
     ledger = context.ledger(RUN)
     head = ledger.refresh(), ledger.head
+    assert "is on kaggle with a copy of the run" in view(ledger, 0.0).why
     with pytest.raises(BadInputError, match="with a copy of the run"):
         word.stop(context, ledger)
     with pytest.raises(BadInputError, match="with a copy of the run"):

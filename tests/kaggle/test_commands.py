@@ -27,8 +27,19 @@ def typed(kaggle: Kaggle, *arguments: str, store: str = STORE) -> subprocess.Com
     )
 
 
-def test_a_store_on_this_disk_is_refused(kaggle: Kaggle, tmp_path: Path) -> None:
-    done = typed(kaggle, *SUBMIT, store=tmp_path.as_uri())
+def test_of_a_store_on_this_disk_a_copy_is_trained_on_and_what_became_of_it_comes_home(
+    kaggle: Kaggle, tmp_path: Path
+) -> None:
+    """Kaggle says that it gave a T4, and TensorFlow finds none: the session's own words, brought home, say so."""
+    store = tmp_path.as_uri()
+    done = typed(kaggle, *SUBMIT, store=store)
+    assert done.returncode == Exit.RUN_FAILED, done.stderr
+    assert "session 1 failed" in typed(kaggle, "logs", "a-run", store=store).stdout
+    assert typed(kaggle, "verify", "a-run", store=store).returncode == Exit.OK
+
+
+def test_a_store_that_is_neither_there_nor_can_be_carried_is_refused(kaggle: Kaggle) -> None:
+    done = typed(kaggle, *SUBMIT, store="memory://")
     assert done.returncode == Exit.USAGE
     assert 'sessions on backend "kaggle" cannot reach the store' in done.stderr
     assert "s3://, gs://" in done.stderr

@@ -45,8 +45,19 @@ def test_of_an_account_that_is_not_set_up_nothing_is_said_and_nobody_asked(
     service: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KAGGLE_API_TOKEN")
-    alone = backend(tmp_path)
+    alone = backend(tmp_path, chosen="local")
     assert (alone.quota(), list(alone.checks())) == (None, [])
+    assert not service.faults.requests
+
+
+@pytest.mark.parametrize("chosen", ["kaggle", "local,kaggle"])
+def test_where_sessions_are_to_run_at_kaggle_an_account_is_missed(
+    service: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    (account,) = backend(tmp_path, chosen=chosen).checks()
+    assert (account.ok, account.found) == (False, "there are no credentials for Kaggle here")
+    assert "KAGGLE_API_TOKEN" in account.hint
     assert not service.faults.requests
 
 

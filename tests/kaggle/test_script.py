@@ -143,7 +143,7 @@ def test_what_it_is_handed_goes_on_with_what_only_the_machine_knows(
     monkeypatch.setenv("KAGGLE_CONTAINER_NAME", "kaggle_abc-352990001-webtier")
     given = {"environment": {}, "files": {}, "backend": "kaggle", "host": "ada", "ref": {"kernel": "ada/x"},
              "grace_s": 60.0, "gpu": None}  # fmt: skip
-    path = parts(script.render(ORDER, None))["hand"](given, tmp_path, 100.0)
-    assert path.stat().st_mode & 0o777 == 0o600
+    path = tmp_path / "handed"
+    path.write_bytes(parts(script.render(ORDER, None))["hand"](given, 100.0))
     read = handed.read(path)
     assert read.origin.ref == {"kernel": "ada/x", "session_id": 352990001}

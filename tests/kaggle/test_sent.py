@@ -23,6 +23,7 @@ def test_the_dry_run_is_what_is_sent(service: Kaggle, here: KaggleBackend) -> No
     sent = calls(service, "SaveKernel")[0].body
     assert {**sent, "text": ""} == {**shown["kernel"], "text": ""}
     assert (len(sent["text"]), shown["text"]["bytes"]) == (shown["text"]["bytes"], len(sent["text"]))
+    assert 300_000 < len(sent["text"]) < 500_000, "docs/kaggle.md says some 400 KB"
     before, _, _ = shown["kernel"]["text"].partition("WHEEL = ")
     assert sent["text"].startswith(before)
     made = calls(service, "CreateDataset")[0].body

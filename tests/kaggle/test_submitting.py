@@ -13,7 +13,7 @@ from jobs.backends.kaggle.backend import KaggleBackend
 from jobs.refusals import Uncertain
 from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.faults import AFTER, BEFORE, DROP, Request
-from tests.kaggle.looking import NAME, calls, left, nobody
+from tests.kaggle.looking import NAME, calls, nobody
 from tests.kaggle.submitting import backend, hand, order
 
 ROOT = Path(__file__).parents[2]
@@ -42,45 +42,6 @@ def test_it_is_found_by_its_name_while_it_lives(service: Kaggle, here: KaggleBac
     ref = here.submit(order(), hand)
     assert here.look_up(order()) == ref
     assert here.look_up(order(2)) is None
-
-
-def kill_at(service: Kaggle, home: Path, place: int, when: str) -> bool:
-    """Submit in a process that is killed at its request of that number; whether it came so far."""
-    landed, first = threading.Event(), len(service.faults.requests)
-    child = subprocess.Popen([sys.executable, "-m", "tests.kaggle.submitting", str(home)], cwd=ROOT)
-
-    def watch(request: Request, now: str) -> None:
-        if request.n == first + place:
-            if now == when:
-                child.kill()
-                child.wait()
-            if now == AFTER:
-                landed.set()
-
-    service.faults.watcher = watch
-    killed = child.wait(timeout=60) != 0
-    if killed:
-        landed.wait(0.3)  # what was sent does its work; where nobody takes its answer, nothing tells us
-    service.faults.watcher = None
-    return killed
-
-
-@pytest.mark.parametrize("when", [BEFORE, AFTER])
-def test_killed_at_any_request_and_repeated_it_makes_one_session(service: Kaggle, tmp_path: Path, when: str) -> None:
-    service.set(queue_s=1e6)  # what a session would do is none of the question
-    place, reached = 1, True
-    while reached:
-        home = tmp_path / f"{place}"
-        reached = kill_at(service, home, place, when)
-        backend(home).submit(order(), hand)
-        assert len(service.kernel(NAME).versions) == 1, f"killed {when} request {place}"
-        service.session(NAME).cancel()
-        service.over(NAME)
-        backend(home).sweep(order().run_url, keep=())
-        assert not left(service)
-        service.kernels.delete(service.account, {"userName": "ada", "kernelSlug": NAME})
-        place += 1
-    assert place > 9, "every request was its turn"
 
 
 @pytest.mark.parametrize("code", [DROP, 500, 503, 429])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 
 import pytest
 
 from jobs.backends.kaggle import kernel
-from jobs.backends.kaggle.backend import KaggleBackend
-from jobs.refusals import Quota, Uncertain
+from jobs.backends.kaggle.backend import KaggleBackend, Times
+from jobs.refusals import Capacity, Quota, Refusal, Uncertain
 from tests.fakes.kaggle import Kaggle
+from tests.fakes.kaggle.datasets import Dataset
 from tests.kaggle.looking import NAME, calls, left
 from tests.kaggle.submitting import backend, hand, order
 
@@ -20,6 +22,27 @@ def test_what_a_refused_session_was_to_be_handed_is_deleted(service: Kaggle, her
     with pytest.raises(Quota):
         here.submit(order(gpu="T4"), hand)
     assert calls(service, "CreateDataset")
+    assert not left(service)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "BLOBS_RECEIVED"])
+def test_one_that_does_not_become_ready_is_deleted(
+    service: Kaggle, here: KaggleBackend, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Of one that stays as it is, the wait is over some day."""
+    monkeypatch.setattr(Dataset, "status", lambda _self, _now: state)
+    monkeypatch.setattr(here, "_world", dataclasses.replace(here._world, times=Times(ready_s=9.0)))
+    with pytest.raises(Capacity, match=f"as {state}, not ready"):
+        here.submit(order(), hand)
+    assert calls(service, "CreateDataset")
+    assert not left(service)
+    assert not list(here._notes.datasets())
+
+
+def test_one_that_kaggle_answers_a_no_for_is_deleted(service: Kaggle, here: KaggleBackend) -> None:
+    service.faults.fail("GetDatasetStatus", code=400)
+    with pytest.raises(Refusal, match="400"):
+        here.submit(order(), hand)
     assert not left(service)
 
 

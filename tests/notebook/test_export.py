@@ -95,6 +95,7 @@ def test_no_secret_of_this_machine_is_in_it(
     [
         ("file:///tmp/nowhere", "a notebook on Colab cannot reach the store"),
         ("memory://x", "a notebook on Colab cannot reach the store"),
+        ("s3://bucket?endpoint=http://localhost:9000", "its endpoint localhost:9000 is this machine's own"),
         (f"s3://me:{CANARY}@bucket", "holds a user"),
         (f"s3://bucket?endpoint=https://me:{CANARY}@host", "holds a user"),
     ],

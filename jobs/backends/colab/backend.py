@@ -68,6 +68,7 @@ class ColabBackend(Backend):
     def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
         self.host = host
         self._home = settings.home
+        self._is_chosen = self.name in settings.backend.split(",")
         self._world = world or World()
         self._user: str | None = None
 
@@ -81,6 +82,7 @@ class ColabBackend(Backend):
             stores=("s3", "gs"),
             data_is_here=False,
             session_s=self._world.times.session_s,
+            elsewhere=True,
         )
 
     def machine(self, gpu: str | None) -> TrainedOn:
@@ -240,8 +242,8 @@ class ColabBackend(Backend):
             raise Uncertain(f'Colab still has the machine of "{session}"', hint="type the same again")
 
     def checks(self) -> Sequence[Check]:
-        """The command, who is signed in, and the balance. Nothing where the command is not installed."""
-        return checks.look(self._colab("doctor"))
+        """The command, who is signed in, and the balance. Without it nothing, unless sessions are to run here."""
+        return checks.look(self._colab("doctor"), is_chosen=self._is_chosen)
 
     def _colab(self, session: str) -> Colab:
         return Colab(Notes(self._home, session).state, self._world.environment, self._world.limits)

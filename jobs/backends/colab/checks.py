@@ -11,12 +11,12 @@ from jobs.backends.colab.command import Colab
 from jobs.refusals import Auth, Refusal
 
 
-def look(colab: Colab) -> Sequence[Check]:
-    """Nothing where the command is not installed. What does not answer is no fault of this machine's."""
+def look(colab: Colab, *, is_chosen: bool) -> Sequence[Check]:
+    """Without the command nothing, where nobody chose Colab. What does not answer is no fault of this machine's."""
     try:
         found = [Check(name="colab", ok=True, found=f"version {colab.version()}")]
-    except BadInputError:
-        return ()
+    except BadInputError as error:
+        return [Check(name="colab", ok=False, found=error.message, hint=error.hint or "")] if is_chosen else ()
     except Refusal as error:
         return [Check(name="colab", ok=False, found=error.message, hint=error.hint or facts.NEWER)]
     try:

@@ -35,9 +35,16 @@ class Notes:
         """What the session is handed, for as long as it takes to upload it."""
         return self.folder / naming.HANDED
 
+    @property
+    def begun(self) -> Path:
+        """Made when the session was first heard of, and never written again."""
+        return self.folder / "begun"
+
     def open(self) -> None:
-        """Make the folder."""
+        """Make the folder, and in it a file that stays as it is: its age is the session's."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self.begun.touch(mode=0o600, exist_ok=False)
 
     def adopt(self, endpoint: str) -> None:
         """Have the command know the machine at this endpoint by the session's name; it asks Colab for the rest."""
@@ -106,7 +113,7 @@ class Notes:
     def age_s(self, now: float) -> float:
         """How long ago the session was first heard of here, in seconds."""
         with contextlib.suppress(OSError):
-            return now - self.folder.stat().st_ctime
+            return now - self.begun.stat().st_mtime
         return 0.0
 
     def close(self) -> None:

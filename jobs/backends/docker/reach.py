@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from facegan.errors import BadInputError
+from jobs.loopback import is_loopback
 
 VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST")
 DEFAULT_NETWORK = "bridge"
+OF_SESSIONS = "facegan.network"  # the label of a store in several networks: which of them is for sessions
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - read, not bound
 _HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)  # SDKs refuse an underscore, which engines allow
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
@@ -73,10 +75,6 @@ def from_inside(store_url: str, environment: Mapping[str, str], published: Itera
     return Path(store_url=inner_url, environment={**environment, **changed}, network=networks[0] if networks else None)
 
 
-def is_loopback(host: str | None) -> bool:
-    return host is not None and (host in {"localhost", "::1"} or host.startswith("127."))
-
-
 def published(described: Mapping[str, object]) -> list[Published]:
     """The ports that one container publishes, from the engine's description of it (Engine API, ContainerInspect)."""
     settings = _mapping(described.get("NetworkSettings"))
@@ -87,7 +85,8 @@ def published(described: Mapping[str, object]) -> list[Published]:
     own = {network: name for network, name in networks.items() if network != DEFAULT_NETWORK}  # it knows no names
     if not own:
         return []
-    network, name = next(iter(own.items()))
+    meant = _mapping(_mapping(described.get("Config")).get("Labels")).get(OF_SESSIONS)
+    network, name = next(((each, called) for each, called in own.items() if each == meant), next(iter(own.items())))
     return [
         Published(port=int(binding["HostPort"]), network=network, name=name, inner=int(inner.partition("/")[0]))
         for inner, bindings in _mapping(settings.get("Ports")).items()

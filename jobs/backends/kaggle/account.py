@@ -46,7 +46,7 @@ def search(environment: Mapping[str, str], user_home: Path) -> Sequence[Found]:
 
 
 def sign_in(found: Sequence[Found], open_api: Callable[[str | None], Api]) -> Account:
-    """The first of them that Kaggle takes; a token's user is Kaggle's to say.
+    """The first of them that Kaggle takes; a token's user is Kaggle's to say, a key's is in the file beside it.
 
     Raises:
         Auth: there are none, or none that it takes.
@@ -64,10 +64,20 @@ def sign_in(found: Sequence[Found], open_api: Callable[[str | None], Api]) -> Ac
 def _try(found: Found, open_api: Callable[[str | None], Api]) -> Account | None:
     if found.user and found.key:
         pair = base64.b64encode(f"{found.user}:{found.key}".encode()).decode()
-        return Account(user=found.user, authorization=f"Basic {pair}", source=found.source)
+        known = _is_known(open_api(f"Basic {pair}"))
+        return Account(user=found.user, authorization=f"Basic {pair}", source=found.source) if known else None
     token = found.token or (open_api(None).refresh(found.refresh) if found.refresh else "")
     user = open_api(f"Bearer {token}").introspect(token) if token else None
     return Account(user=user, authorization=f"Bearer {token}", source=found.source) if user else None
+
+
+def _is_known(api: Api) -> bool:
+    """Whether Kaggle takes these credentials: of a user's key it says so only in answer to a question of that user."""
+    try:
+        api.quota()
+    except Auth:
+        return False
+    return True
 
 
 def _tokens(environment: Mapping[str, str], user_home: Path) -> Iterator[Found]:

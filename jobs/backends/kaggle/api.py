@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import TypeVar
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.kaggle.refusals import UNKNOWN_TO_IT, AnswerError
+from jobs.loopback import is_loopback
 from jobs.refusals import Auth, Uncertain
 
 ENDPOINTS: Mapping[str, str] = {
@@ -50,6 +52,12 @@ def endpoint(environment: Mapping[str, str]) -> str:
     if name not in ENDPOINTS:
         raise BadInputError(f'KAGGLE_API_ENVIRONMENT is "{name}"', hint=f"one of {', '.join(ENDPOINTS)}")
     return ENDPOINTS[name]
+
+
+def is_here(environment: Mapping[str, str]) -> bool:
+    """Whether the Kaggle that is chosen is this machine, as a stand-in is."""
+    chosen = ENDPOINTS.get(environment.get("KAGGLE_API_ENVIRONMENT") or "PROD", "")
+    return is_loopback(urllib.parse.urlsplit(chosen).hostname)
 
 
 class State(Enum):

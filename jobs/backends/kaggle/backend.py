@@ -66,6 +66,7 @@ class KaggleBackend(Backend):
         self.host = host
         self._world = world or World()
         self._notes = Notes(settings.home / "kaggle")
+        self._is_chosen = self.name in settings.backend.split(",")
         self._account: Account | None = None
 
     def capabilities(self) -> Capabilities:
@@ -80,6 +81,7 @@ class KaggleBackend(Backend):
             retired={each.gpu: f"retired at Kaggle since {each.since}" for each in facts.RETIRED},
             session_s=self._world.times.session_s,
             data_there={each.data: f"{each.ref} on kaggle.com" for each in facts.SOURCES},
+            elsewhere=not api.is_here(self._world.environment),
         )
 
     def machine(self, gpu: str | None) -> Machine:
@@ -137,15 +139,9 @@ class KaggleBackend(Backend):
         kernel.request(owner, order, text, "")  # refused before anything is made
         dataset = self._hand_over(order, hand, made)
         text, _ = self._text(order, dataset, made)
-        try:
+        with self._removed_if_refused(dataset):
             request = kernel.request(owner, order, text, dataset)
             push(self._api(), self._notes, request, lambda: self._patient_status(order))
-        except Uncertain:
-            raise
-        except Refusal:
-            with contextlib.suppress(FaceganError):
-                self._parcels().remove(dataset)
-            raise
         return ref
 
     def ref(self, order: Order) -> Json:
@@ -220,7 +216,8 @@ class KaggleBackend(Backend):
         return checks.allowance(self._hurried().quota()) if self._found() else None
 
     def checks(self) -> Sequence[Check]:
-        if not self._found():
+        """The account, and its quota. Nothing without credentials, unless sessions are to run here."""
+        if not self._found() and not self._is_chosen:
             return ()
         return checks.look(lambda: self._sign_in(api.HURRIED), lambda: self._hurried().quota())
 
@@ -362,10 +359,23 @@ class KaggleBackend(Backend):
         parcels = self._parcels()
         try:
             dataset = parcels.make(order, files)
-            parcels.wait(dataset, self._world.times.ready_s)
+            with self._removed_if_refused(dataset):
+                parcels.wait(dataset, self._world.times.ready_s)
         except AnswerError as error:
             raise refusals.of_error(error, 0) from error
         return dataset
+
+    @contextlib.contextmanager
+    def _removed_if_refused(self, dataset: str) -> Iterator[None]:
+        """Leave no credentials at Kaggle for a session that will not be; one that may be there needs them."""
+        try:
+            yield
+        except Uncertain:
+            raise
+        except (AnswerError, Refusal):
+            with contextlib.suppress(FaceganError):
+                self._parcels().remove(dataset)
+            raise
 
     def _missing(self, name: str) -> Fate:
         """Deleted, or not to be seen yet. It was pushed, or there were no ref of it: time tells which."""

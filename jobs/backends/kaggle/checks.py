@@ -19,10 +19,7 @@ def allowance(quota: Quota) -> Allowance:
 
 
 def look(sign_in: Callable[[], Account], quota: Callable[[], Quota]) -> Sequence[Check]:
-    """Whether Kaggle takes the credentials that are here, and what is left of the quota; no answer is no fault.
-
-    A user's key is only proved by a question that needs one, so the quota is asked for in any case.
-    """
+    """Whether Kaggle takes the credentials that are here, and what is left of the quota; no answer is no fault."""
     try:
         account = sign_in()
         left = allowance(quota())

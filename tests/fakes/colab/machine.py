@@ -91,12 +91,19 @@ class Machine:
 
     def processes(self) -> list[list[str]]:
         """The arguments of every process on it, as anybody there may see them."""
+        found = []
+        for each in self.processes_at():
+            with contextlib.suppress(OSError):
+                found.append((each / "cmdline").read_bytes().decode().rstrip("\0").split("\0"))
+        return found
+
+    def processes_at(self) -> list[Path]:
+        """Where the kernel shows each process on it."""
         space = Path(f"/proc/{self._first()}/ns/pid").readlink()
         found = []
         for each in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if (each / "ns" / "pid").readlink() == space:
-                    found.append((each / "cmdline").read_bytes().decode().rstrip("\0").split("\0"))
+                found += [each] if (each / "ns" / "pid").readlink() == space else []
         return found
 
     def _first(self) -> str:

@@ -20,6 +20,7 @@ def test_the_keys_are_those_of_the_design() -> None:
     assert layout.METRICS == "metrics.jsonl"
     assert layout.sample(250, "grid") == "samples/00000250-grid.png"
     assert layout.heartbeat("r", 2) == "runs/r/sessions/2/heartbeat.json"
+    assert layout.machine_log("r", 2) == "runs/r/sessions/2/machine.txt"
     assert layout.output_piece("r", 2, 7) == "runs/r/sessions/2/output/000007.txt"
 
 

@@ -10,8 +10,12 @@ import pytest
 
 from facegan.errors import BadInputError, SessionExit
 from facegan.ledger import Fold, State
+from facegan.ledger.fold import OpenSession
+from facegan.process import Life
 from facegan.storage.base import ObjectStore
 from facegan.storage.memory import MemoryStore
+from jobs import launch
+from jobs.backends import base
 from jobs.backends.base import Backend
 from jobs.context import Context
 from tests.fakes.killing import Killed, WatchedStore
@@ -137,13 +141,20 @@ def test_a_session_that_finished_before_the_repetition_is_not_started_again(home
         assert world.is_whole(store), when
 
 
-def test_a_machine_switched_off_after_the_kill_is_no_obstacle(home: Path) -> None:
+def switched_off(_context: Context, session: OpenSession) -> base.Fate:
+    """What is known of a session whose ref names a process of before: of one without a ref, nothing."""
+    return base.Fate(life=Life.UNKNOWN if session.ref is None else Life.GONE, why="its process is gone")
+
+
+def test_a_machine_switched_off_after_the_kill_is_no_obstacle(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for when, fate in kills("submit", home):
         store, machine = MemoryStore(), Machine()
         with pytest.raises(Killed):
             perform("submit", store, home, machine, fate)
         machine.kill()
-        perform("submit", store, home, machine, Fate())
+        with monkeypatch.context() as patched:
+            patched.setattr(launch, "fate", switched_off)
+            perform("submit", store, home, machine, Fate())
         fold = world.ledger(store).refresh()
         assert len(fold.open) == 1, when
         assert machine.sessions[RUN, fold.open[0].number] == world.alive(), when
