@@ -1,11 +1,12 @@
 """Taking a carried session's work into the user's own store.
 
 The crash argument. All that came back is kept first, in one object of the store, so that whoever goes on after a kill
-needs nothing from the place any more, which may have lost it by then. Objects come next: until an entry names them
-they are garbage that nobody reads, and they are written again by whoever comes next. Then the entries, in order, each
-created if absent, with the session's own bytes: killed between two of them, the ledger is what the session's was at that moment, the number is open and still carried,
-and the next command goes on behind the head. Two commands at once write the same bytes. The heartbeat says which
-entry was seen, so it is written when that entry is there, and before the report: after it, nobody comes back.
+needs nothing from the place any more, which may have lost it by then. Objects come next: until an entry names them they
+are garbage that nobody reads, and they are written again by whoever comes next. Then the entries, in order, each
+created if absent, with the session's own bytes: killed between two of them, the ledger is what the session's was at
+that moment, the number is open and still carried, and the next command goes on behind the head. Two commands at once
+write the same bytes. The heartbeat says which entry was seen, so it is written when that entry is there, and before
+the report: after it, nobody comes back.
 
 Between two entries the ledger may name states that the session pruned further on, which exist nowhere. Nobody looks for
 them: the number keeps everybody else out until it is ended, by its own report or after all that is kept here was taken.

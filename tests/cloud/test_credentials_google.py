@@ -128,6 +128,7 @@ def test_the_key_reaches_nothing_else(context: Context, project: Any, permission
 
 
 def test_the_data_of_the_run_can_be_read(context: Context, project: Any) -> None:
+    context.store.put_new(f"datasets/faces/{DIGEST}/manifest.json", b"{}")
     ledger = context.ledger("with-data")
     with_data = override(SHORT, ["data.name=faces", f"data.digest={DIGEST}"])
     assert ledger.create(world.recipe.created_body("with-data", with_data))
