@@ -138,6 +138,9 @@ class Watch:
                 self._do(ledger, action, choice, policy)
             except (JobError, BadInputError) as error:  # a place refused, or did not answer: the next look tells
                 self.voice.complain(ledger.run, error)
+            if isinstance(action, Bury) and (away := ledger.fold.carried) is not None:
+                until = self.context.writer.wall_s() + MISSING_S
+                return Wait(why=f"what session {away.number} left is not all there yet", until=until)
         return Wait(why="much has changed at once", until=self.context.writer.wall_s() + LOOK_EVERY_S)
 
     def _see(self, watched: _Watched) -> tuple[Seen, Choice, Policy]:

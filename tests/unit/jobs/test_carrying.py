@@ -10,6 +10,7 @@ import pytest
 
 from facegan import layout
 from facegan.errors import BadInputError, NotHolderError, SessionExit
+from facegan.experiment import override
 from facegan.ledger import Entry, Fold, IllegalEntryError, law
 from facegan.ledger import fold as folding
 from facegan.ledger.entry import LARGEST_ENTRY, decode, digest, encode
@@ -350,3 +351,14 @@ def test_an_older_ledger_has_no_such_sessions() -> None:
     value = folding.to_json(Fold(run=RUN, experiment="x", steps=1, open=(OpenSession(number=1, backend="local"),)))
     del value["open"][0]["carried"]
     assert folding.from_json(value).carried is None
+
+
+def test_the_array_that_a_run_is_trained_on_goes_along() -> None:
+    """The one that it has settled on, whole; where it has settled on none, those that it might take; no other set's."""
+    home = MemoryStore()
+    mine, other = "ab" * 32, "cd" * 32
+    for name, array in (("faces", mine), ("faces", other), ("celeba", mine)):
+        home.put(f"{layout.dataset(name, array)}images/000000", array.encode())
+    create(home, override(driving.SHORT, ["data.name=faces", f"data.digest={mine}"]))
+    along = unpack(Luggage(ledger=ledger_of(home)).packed())
+    assert [key for key in along if key.startswith("datasets/")] == [f"{layout.dataset('faces', mine)}images/000000"]
