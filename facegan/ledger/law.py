@@ -38,7 +38,7 @@ def apply(fold: Fold | None, seq: int, by: str, kind: str, body: Json) -> Fold:
     if kind not in _RULES:
         raise IllegalEntryError(f'"{kind}" may not follow the beginning of a ledger')
     fact = Fact(seq=seq, by=by, kind=kind, body=body)
-    if fold.carried and kind not in OF_A_CARRIED:
+    if fold.carried and (kind not in OF_A_CARRIED or (kind == "pruned" and not fold.holds(by))):
         raise fact.refuse(
             f"session {fold.carried.number} on {fold.carried.backend} carries the ledger until it is back"
         )

@@ -32,8 +32,12 @@ def bring(ledger: Ledger, number: int, packed: bytes) -> Fold:
     taken = judge(Head(seq=seq, digest=digest, fold=fold), number, unpack(packed))
     ledger.store.put(layout.homecoming(ledger.run, number), packed)
     for key, data in taken.objects.items():
-        ledger.store.put(key, data)
-    _append(ledger, number, taken)
+        if key.startswith(layout.DATASETS):
+            ledger.store.put_new(key, data)  # an array is every run's: one that is here stays as it is
+        else:
+            ledger.store.put(key, data)
+    if not _append(ledger, number, taken):
+        return ledger.refresh()
     for gone in taken.let_go:
         ledger.store.delete(str(ledger.entry(gone).body["key"]) + layout.STATE)
     ledger.store.delete(layout.homecoming(ledger.run, number))
@@ -46,7 +50,8 @@ def kept(ledger: Ledger, number: int) -> bytes | None:
     return ledger.store.get(key) if next(iter(ledger.store.list(key)), None) is not None else None
 
 
-def _append(ledger: Ledger, number: int, taken: Taken) -> None:
+def _append(ledger: Ledger, number: int, taken: Taken) -> bool:
+    """Whether all entries stand: else another command has found out meanwhile that the session is lost."""
     beat = taken.beat
     for seq, data in taken.entries.items():
         if beat is not None and seq > taken.seen:
@@ -54,6 +59,7 @@ def _append(ledger: Ledger, number: int, taken: Taken) -> None:
             beat = None
         key = layout.entry(ledger.run, seq)
         if not ledger.store.put_new(key, data) and ledger.store.get(key) != data:
-            return  # another command has found out meanwhile that the session is lost
+            return False
     if beat is not None:
         ledger.store.put(layout.heartbeat(ledger.run, number), beat)
+    return True

@@ -95,6 +95,8 @@ def unpack(data: bytes) -> Mapping[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             names = packed.infolist()
+            if any(each.compress_type != zipfile.ZIP_STORED for each in names):
+                raise SpoiltError("what was packed at its place is not as this program packs")
             if sum(each.file_size for each in names) > len(data) or len({each.filename for each in names}) < len(names):
                 raise SpoiltError("what was packed at its place is not as this program packs")
             return {each.filename: packed.read(each) for each in names}

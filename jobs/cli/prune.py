@@ -12,6 +12,7 @@ from facegan.ledger import Ledger
 from facegan.pruning import LEAST, Leftover, Policy, remove, sweep
 from jobs import context as contexts
 from jobs import runs, settings
+from jobs.carrying.freezing import require_here
 from jobs.cli import options, output
 
 
@@ -32,6 +33,8 @@ def prune(
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
     found = sweep(ledger, _policy(ledger, keep, every))
+    if not dry_run:
+        require_here(ledger.fold)
     gone = found if dry_run else list(remove(ledger, found))
     if json:
         output.as_json({"run": ledger.run, "dry_run": dry_run, "bytes": _bytes(gone), "gone": [*map(asdict, gone)]})

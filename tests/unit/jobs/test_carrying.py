@@ -239,7 +239,6 @@ def test_an_untouched_forgery_is_taken() -> None:
         f"runs/{RUN}/sessions/7/heartbeat.json",
         f"runs/{RUN}/checkpoints/5-7/state.safetensors",
         f"runs/{RUN}/ledger/000000000001.json",
-        "datasets/mnist/" + "0" * 64 + "/manifest.json",
         "/etc/passwd",
         "../x",
     ],
@@ -248,6 +247,16 @@ def test_an_object_that_is_none_of_its_business_is_refused(key: str) -> None:
     home = begun()
     number, left = carried(home)
     require_refused(home, number, {**left, key: b"x"})
+
+
+@pytest.mark.parametrize("part", ["images/000000", "manifest.json"])
+def test_of_an_array_that_it_had_no_time_to_name_nothing_is_taken(part: str) -> None:
+    home = begun()
+    number, left = carried(home)
+    key = layout.dataset("mnist", "0" * 64) + part
+    take(home, number, {**left, key: b"x"})
+    assert ledger_of(home).refresh().finished
+    assert key not in contents(home)
 
 
 def test_a_gap_a_damaged_object_and_a_cut_entry_are_refused() -> None:
@@ -308,6 +317,7 @@ def test_what_cannot_be_unpacked_is_refused(data: bytes) -> None:
         ("intent", {"session": 2, "backend": "local"}),
         ("launched", {"session": 1, "ref": {}}),
         ("tracked", {"server": "s", "mlflow_run": "m"}),
+        ("pruned", {"checkpoints": []}),
     ],
 )
 def test_while_it_is_away_nothing_else_is_appended(kind: str, body: dict[str, object]) -> None:
@@ -362,3 +372,35 @@ def test_the_array_that_a_run_is_trained_on_goes_along() -> None:
     create(home, override(driving.SHORT, ["data.name=faces", f"data.digest={mine}"]))
     along = unpack(Luggage(ledger=ledger_of(home)).packed())
     assert [key for key in along if key.startswith("datasets/")] == [f"{layout.dataset('faces', mine)}images/000000"]
+
+
+class Contended(MemoryStore):
+    """Before the entry that is put as number `at` from now on, another command has found out that a session is lost."""
+
+    at: int | None = None
+    lost: int = 0
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        if self.at is not None and key.startswith(layout.ledger(RUN)):
+            self.at, now = (None, True) if self.at == 0 else (self.at - 1, False)
+            if now:
+                append(ledger_of(self, "other"), "lost", session=self.lost, why="given up")
+        return super().put_new(key, data)
+
+
+def test_who_finds_out_meanwhile_that_it_is_lost_keeps_every_state_at_home() -> None:
+    """What the session had let go of in its copy is still the run's here."""
+    home = begun()
+    part(home, ask(home), budget_s=9)
+    number, left = carried(home)
+    for at in range(sum(key.startswith(layout.ledger(RUN)) for key in left)):
+        store = Contended()
+        for key, data in contents(home).items():
+            store.put(key, data)
+        store.at, store.lost = at, number
+        bring(ledger_of(store), number, pack(left))
+        assert store.at is None
+        assert ledger_of(store).refresh().end.kind == "lost"
+        assert at > 0 or not judged(store).wrong
+        if not ledger_of(store).refresh().finished:
+            assert Session(store=store, holder="next", number=ask(store)).run() is SessionExit.FINISHED, at
