@@ -83,18 +83,20 @@ def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment:
         yield world.signed_in(kaggle, store, boring_environment, monkeypatch)
 
 
-def begin(context: Context, where: Place) -> None:
+def begin(context: Context, where: Place, steps: int = STEPS) -> None:
     look, there = shelf(context.settings.home, context.store, print), where.backend.capabilities().data_there
-    chosen = recipe.resolve("variant-cifar10", SHORT, device="cpu", cores=1, look=look, there=there)
+    asked = [*SHORT, f"training.steps={steps}"]
+    chosen = recipe.resolve("variant-cifar10", asked, device="cpu", cores=1, look=look, there=there)
     recipe.require_data(chosen.data, None, context.store, there)
     launch.create(context, RUN, chosen)
     world.submit(context, where)
 
 
-def untouched(celeba: Path, home: Path) -> tuple[str, str]:
+@pytest.fixture(scope="module")
+def untouched(celeba: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """What a run on this machine comes to, on data that this machine prepared: its state, and the data's digest."""
+    home = tmp_path_factory.mktemp("untouched")
     settled = settings.load(environment={"FACEGAN_HOME": str(home), "FACEGAN_STORE": f"file://{home}/store"})
-    home.mkdir(exist_ok=True)
     context = contexts.real(settled)
     made = making.make(making.options(Data(name="celeba", size=32, crop="center")), celeba, home, print)
     look = shelf(home, context.store, print)
@@ -106,7 +108,7 @@ def untouched(celeba: Path, home: Path) -> tuple[str, str]:
 
 @pytest.mark.timeout(400)
 def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
-    kaggle: Kaggle, context: Context, celeba: Path, tmp_path: Path
+    kaggle: Kaggle, context: Context, celeba: Path, untouched: tuple[str, str]
 ) -> None:
     """The first session is killed while it prepares; the second is cut off at the cap; the third takes what is there.
 
@@ -137,8 +139,32 @@ def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     assert world.fold(context).state is State.FINISHED, printed
     assert "preparing celeba" not in printed
     (settled,) = world.said(context, "data")
-    assert (world.newest_state(context), settled["digest"]) == untouched(celeba, tmp_path / "home")
+    assert (world.newest_state(context), settled["digest"]) == untouched
     assert settled["count"] == FACES
+    assert not verify(context.ledger(RUN)).wrong
+
+
+@pytest.mark.timeout(400)
+def test_without_a_bucket_an_array_that_was_prepared_there_comes_home_and_goes_along(
+    kaggle: Kaggle, celeba: Path, untouched: tuple[str, str], monkeypatch: pytest.MonkeyPatch, boring_environment: Path
+) -> None:
+    kaggle.set(queue_s=5.0, dataset_hidden_s=2.0, dataset_processing_s=4.0)
+    kaggle.datasets.publish(CELEBA, celeba)
+    context = world.signed_in(kaggle, f"file://{boring_environment}/store", boring_environment, monkeypatch)
+    where = dataclasses.replace(world.place(context), carried=True)
+    begin(context, where, 2 * CADENCE)
+    printed = world.end(context, 1, kaggle)
+    assert "preparing celeba" in printed
+    assert not launch.bury(context, context.ledger(RUN)).open
+    assert [manifest.digest for manifest in find_stored(context.store)] == [untouched[1]]
+
+    kaggle.datasets.withdraw(CELEBA)
+    launch.resume(context, context.ledger(RUN), where, STEPS, print)
+    printed = world.end(context, 2, kaggle)
+    assert "preparing celeba" not in printed
+    assert launch.bury(context, context.ledger(RUN)).state is State.FINISHED, printed
+    (settled,) = world.said(context, "data")
+    assert (world.newest_state(context), settled["digest"]) == untouched
     assert not verify(context.ledger(RUN)).wrong
 
 
