@@ -34,6 +34,14 @@ def alone(path: Path | None, waiting: Callable[[], object] = lambda: None) -> It
         yield
 
 
+@contextlib.contextmanager
+def alone_if_free(path: Path) -> Iterator[bool]:
+    """Be inside with this file if nobody is, of this process or another: whether it was free. Waits for nobody."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        yield _take(file.fileno())
+
+
 if sys.platform == "win32":
 
     def _take(handle: int) -> bool:

@@ -7,12 +7,32 @@ from typing import Protocol
 
 from facegan.ledger import FINAL, Fold, Ledger
 from facegan.length import duration
+from facegan.process import Life
 from jobs import launch
 from jobs.context import Context
 from jobs.run import RunView, view
 
 LOOK_EVERY_S = 1.0
 BURY_EVERY_S = 3.0
+AWAITED_EVERY_S = 60.0  # what a carried session left, and its place does not show yet
+
+
+class Undertaker:
+    """Buries again and again for who looks all the time, and asks places no oftener than makes sense."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._next = context.clock()
+
+    def look(self) -> Fold:
+        """The run as it is now, without the sessions that are found to be gone, where it was time to ask."""
+        if self._context.clock() < self._next:
+            return self._ledger.refresh()
+        fold = launch.bury(self._context, self._ledger)
+        is_awaited = fold.carried is not None and launch.fate(self._context, fold.carried).life is Life.GONE
+        self._next = self._context.clock() + (AWAITED_EVERY_S if is_awaited else BURY_EVERY_S)
+        return fold
 
 
 class Ticker(Protocol):
@@ -30,15 +50,13 @@ def follow(context: Context, ledger: Ledger, ticker: Ticker) -> RunView:
 
     A session whose process is gone is declared lost on the way, so that following never hangs on the dead.
     """
-    looked_for_dead = context.clock()
+    undertaker = Undertaker(context, ledger)
     while True:
         now = view(ledger, context.writer.wall_s())
         ticker.show(progress(now))
         if not ledger.fold.open:
             break
-        if context.clock() - looked_for_dead >= BURY_EVERY_S:
-            looked_for_dead = context.clock()
-            launch.bury(context, ledger)
+        undertaker.look()
         context.sleep(LOOK_EVERY_S)
     ticker.done()
     return now
@@ -46,8 +64,9 @@ def follow(context: Context, ledger: Ledger, ticker: Ticker) -> RunView:
 
 def wait(context: Context, ledger: Ledger, deadline: float | None) -> Fold | None:
     """Wait until no session of the run is open; `None` when the deadline came first."""
+    undertaker = Undertaker(context, ledger)
     while True:
-        fold = launch.bury(context, ledger)
+        fold = undertaker.look()
         if fold.state in FINAL or not fold.open:
             return fold
         if deadline is not None and context.clock() >= deadline:

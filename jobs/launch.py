@@ -24,11 +24,12 @@ from facegan.process import Life, life
 from jobs import credentials, loopback, recipe, sweeping
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend, Capabilities, Fate, Hand, Order
+from jobs.carrying import weighing
 from jobs.carrying.freezing import require_here
 from jobs.carrying.packing import Luggage
 from jobs.context import Context
 from jobs.errors import JobError
-from jobs.losing import append_lost, bring_home
+from jobs.losing import append_lost, end_carried
 from jobs.refusals import Refusal, Uncertain, append_refused
 
 SHORTEST_GRACE_S = 60.0  # between the wish to stop a session and its end
@@ -105,12 +106,16 @@ def suited(context: Context, where: Place, asked: Order, chosen: Experiment) -> 
     """The same order, with what this experiment needs of the place: cards, and data to prepare.
 
     Raises:
-        BadInputError: the place has too few cards; or nobody has prepared the data, and it has none of its own.
+        BadInputError: the place has too few cards; or nobody has prepared the data, and it has none of its own; or they
+            are more than can be carried there or back.
     """
     replicas = chosen.training.replicas
     if replicas > 1:
         recipe.require_gpus(chosen, where.backend.machine(where.gpu).gpus)
-    return dataclasses.replace(asked, replicas=replicas, prepares=_prepares(context, where, asked.run, chosen.data))
+    prepares = _prepares(context, where, asked.run, chosen.data)
+    if asked.carried:
+        weighing.require_light(context.store, chosen.data, prepares=prepares is not None)
+    return dataclasses.replace(asked, replicas=replicas, prepares=prepares)
 
 
 def _prepares(context: Context, where: Place, run: str, data: Data) -> str | None:
@@ -154,21 +159,12 @@ def create(context: Context, run: str, chosen: Experiment, images: int | None = 
     if not ledger.create(body):
         there = ledger.entry(0).body
         is_open = there["experiment"]["data"]["digest"] is None
-        if _content(there, is_open=is_open) != _content(body, is_open=is_open):
+        if recipe.content(there, is_open=is_open) != recipe.content(body, is_open=is_open):
             raise BadInputError(
                 f'there is a run "{run}" already, with other content',
                 hint=f"choose another --name, or: facegan-job status {run}",
             )
     return ledger
-
-
-def _content(body: Json, *, is_open: bool) -> Json:
-    """What makes a run: of data that were left open when it was created, not which array they have become since."""
-    said = {key: body[key] for key in ("run", "experiment", "data")}
-    if not is_open:
-        return said
-    experiment = {**body["experiment"], "data": {**body["experiment"]["data"], "digest": None}}
-    return {**said, "experiment": experiment, "data": body["data"]["name"]}
 
 
 def submit(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object]) -> Fold:
@@ -191,7 +187,7 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
     lease.require_whole(ledger)
     if steps is not None:
         _extend(ledger, steps)
-    fold = _until_stopped(context, ledger, say)
+    fold = _until_stopped(context, ledger, where, say)
     if fold.state is State.CANCELLED:
         raise JobError(f'run "{ledger.run}" is cancelled, which is final', hint="facegan-job submit starts a new run")
     if fold.state is State.FINISHED:
@@ -202,18 +198,23 @@ def resume(context: Context, ledger: Ledger, where: Place, steps: int | None, sa
     return _continue(context, ledger, where, say, by_user=True)
 
 
-def bury(context: Context, ledger: Ledger) -> Fold:
-    """Append `lost` for every session that is gone for certain: its place knows, and says so."""
+def bury(context: Context, ledger: Ledger, where: Place | None = None, *, holds: bool = False) -> Fold:
+    """Append `lost` for every session that is gone for certain: its place knows, and says so.
+
+    One that is carried is brought home first. `where` is the place at which the caller is about to begin what has not
+    begun; `holds`, whether it holds its `launching`.
+    """
     fold = ledger.refresh()
     fates = [(session, fate(context, session)) for session in fold.open]
     gone = [(session, found) for session, found in fates if found.life is Life.GONE]
     if gone:
         lease.require_whole(ledger)  # an entry in the place of one that was cut off would make the loss final
     for session, found in gone:
-        if session.carried:
-            fold = bring_home(ledger, opened(context, session), session, found.why)
-        else:
+        if not session.carried:
             fold = append_lost(ledger, session, found.why)
+        elif where is None or not (found.missing and is_to_begin(session, where)):
+            held = where.backend.name if where is not None and holds else None
+            fold = end_carried(ledger, opened(context, session), session, is_held=session.backend == held)
     return fold
 
 
@@ -229,7 +230,7 @@ def last_words(context: Context, ledger: Ledger) -> str:
 def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object], *, by_user: bool) -> Fold:
     suited(context, where, order(context, ledger.run, first(where)), ledger.created())  # refused before it is asked for
     with where.backend.launching(ledger.run):
-        fold = bury(context, ledger)
+        fold = bury(context, ledger, where, holds=True)
         if fold.end:  # nobody may look there for long
             sweeping.sweep_at(context, ledger, fold.end.backend, fold.end.host)
         for session in fold.open:
@@ -272,12 +273,13 @@ def _is_of(session: OpenSession, where: Place) -> bool:
 
 def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say: Callable[[str], object]) -> bool:
     """Whether to send an open session on its way; no other is asked for while it, or any beside it, may live."""
-    life = fate(context, session).life
-    if session.carried and life is Life.UNKNOWN and is_to_begin(session, where):
+    found = fate(context, session)
+    may_not_be_there = found.life is Life.UNKNOWN or found.missing
+    if session.carried and may_not_be_there and is_to_begin(session, where):
         return True
-    if life is Life.GONE:
+    if found.life is Life.GONE:
         say(f"session {session.number} has ended on {session.backend}, and what it made is not all there yet")
-    elif life is Life.ALIVE:
+    elif found.life is Life.ALIVE:
         copy = " with a copy of the run, and says nothing here until it has ended" if session.carried else ""
         say(f"session {session.number} is alive on {session.backend}{copy}")
     else:
@@ -285,16 +287,16 @@ def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say:
     return False
 
 
-def _until_stopped(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fold:
+def _until_stopped(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object]) -> Fold:
     """When a session is alive and has been asked to stop, wait for its last checkpoint."""
-    fold = bury(context, ledger)
+    fold = bury(context, ledger, where)
     told = False
     while fold.stopping and any(fate(context, session).life is Life.ALIVE for session in fold.open):
         if not told:
             say("a session is on its way to stop; waiting for it")
         told = True
         context.sleep(1.0)
-        fold = bury(context, ledger)
+        fold = bury(context, ledger, where)
     return fold
 
 
@@ -335,7 +337,10 @@ def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, 
     """
     asked = order(context, ledger.run, session, ledger.fold.upload_s)
     asked = suited(context, where, asked, ledger.created())
-    asked = dataclasses.replace(asked, luggage=Luggage(ledger=ledger) if session.carried else None)
+    luggage = Luggage(ledger=ledger) if session.carried else None
+    asked = dataclasses.replace(
+        asked, luggage=luggage, is_open=lambda: ledger.refresh().session(session.number) is not None
+    )
     try:
         ref = where.backend.submit(asked, _hand(context, ledger, say))
     except Uncertain:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from facegan import layout
 from facegan.ledger import Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
+from facegan.process import Life
 from jobs.backends.base import Backend, Order
 from jobs.carrying.bringing import bring, kept
 from jobs.carrying.spoilt import SpoiltError
@@ -38,3 +41,16 @@ def bring_home(ledger: Ledger, place: Backend, session: OpenSession, why: str) -
         why = f"what it made cannot be taken: {error.message}"
     now = ledger.refresh().session(session.number)
     return ledger.fold if now is None else append_lost(ledger, now, why)
+
+
+def end_carried(ledger: Ledger, place: Backend, session: OpenSession, *, is_held: bool) -> Fold:
+    """Bring home what it left, unless a command is launching it; `is_held`: that is this one.
+
+    The crash argument: its ref is older than its kernel, which appears when all is uploaded. So that its place does not
+    know it is believed by whoever keeps others from launching it, and looks once more after that.
+    """
+    with nullcontext(enter_result=True) if is_held else place.ending(ledger.run) as is_free:
+        found = place.fate(session.ref or {}) if is_free else None
+        if found is None or found.life is not Life.GONE:
+            return ledger.refresh()
+        return bring_home(ledger, place, session, found.why)

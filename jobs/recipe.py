@@ -246,3 +246,12 @@ def _load(named: str) -> Experiment:
     layout.check_run_id(str(tree["name"]))
     below = {} if base is None else experiment.to_json(catalog.find(str(base)).experiment)
     return experiment.from_json(experiment.merged(below, tree))
+
+
+def content(body: Json, *, is_open: bool) -> Json:
+    """What makes a run: of data that were left open when it was created, not which array they have become since."""
+    said = {key: body[key] for key in ("run", "experiment", "data")}
+    if not is_open:
+        return said
+    experiment = {**body["experiment"], "data": {**body["experiment"]["data"], "digest": None}}
+    return {**said, "experiment": experiment, "data": body["data"]["name"]}

@@ -14,6 +14,7 @@ from facegan.ledger import FINAL, Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
 from jobs import launch, sweeping
 from jobs.backends import BACKENDS, open_backend
+from jobs.backends.base import Backend
 from jobs.carrying.freezing import require_here
 from jobs.context import Context
 from jobs.errors import JobError
@@ -68,23 +69,32 @@ def cancel(context: Context, ledger: Ledger, *, delete: bool = False) -> Fold:
 
 
 def _end_copy(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool) -> None:
-    """End a session on a copy for certain. What it had left by then is brought home; the rest is given up.
+    """End a session on a copy for certain. What it had left by then is brought home.
 
+    It is waited for until that is known to be all, or nothing; with `delete`, what is not there at once is given up.
     The crash argument: it is ended at its place before anything is appended, and its place is asked each time anew.
     """
     place = open_backend(session.backend, context.settings, host=session.host)
     place.cancel(session.ref or {}, delete=delete)
     deadline = context.clock() + ENDED_S
     while (now := launch.bury(context, ledger).carried) is not None:
-        if place.look_up(launch.order(context, ledger.run, now)) is None:
-            append_lost(ledger, now, "the run was cancelled, and what it made is not at its place")
+        if delete and _give_up_copy(context, ledger, place, now):
             return
         if context.clock() >= deadline:
             raise JobError(
-                f"session {now.number} is told to end, on {now.backend}, and has not yet",
+                f"session {now.number} is told to end, on {now.backend}, and what it made is not all there yet",
                 hint=f"the same again in a minute: facegan-job cancel {ledger.run}",
             )
         context.sleep(LOOK_EVERY_S)
+
+
+def _give_up_copy(context: Context, ledger: Ledger, place: Backend, session: OpenSession) -> bool:
+    """Whether it could be: none of that name lives, and no command is about to send it."""
+    with place.ending(ledger.run) as is_free:
+        if not is_free or place.look_up(launch.order(context, ledger.run, session)) is not None:
+            return False
+        append_lost(ledger, session, "the run was cancelled, and what it made is not at its place")
+        return True
 
 
 def end(context: Context, ledger: Ledger, say: Callable[[str], object], *, delete: bool = False) -> Sequence[Left]:

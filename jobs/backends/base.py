@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -24,6 +24,7 @@ class Order:
     stop it and its end, for a last checkpoint. `prepares` is the data set that it has to prepare first, because no
     array of it is in the store; `replicas` on how many of the place's cards it trains. One that is `carried` works on a
     copy of the run, because it cannot reach the store; `luggage` is what it takes along, when it is really sent.
+    `is_open` looks whether its number still is, for who has much to do before it sends anything.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Order:
     replicas: int = 1
     carried: bool = False
     luggage: Luggage | None = None
+    is_open: Callable[[], bool] = field(default=lambda: True, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,14 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """What has become of a session. `why` is said of one that is gone: the words of its `lost` entry."""
+    """What has become of a session. `why` is said of one that is gone: the words of its `lost` entry.
+
+    One that is gone is `missing` where its place does not know it, and does not say that it has ended.
+    """
 
     life: Life
     why: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +165,14 @@ class Backend(Protocol):
         """
         del order
         return None
+
+    def ending(self, run: str) -> AbstractContextManager[bool]:
+        """As `launching`, but wait for nobody: whether no other command is launching a session of the run.
+
+        It has to tell where sessions are carried, whose refs are known before they are there.
+        """
+        del run
+        return nullcontext(enter_result=True)
 
     def left(self, order: Order) -> bytes | None:
         """What a carried session has left at its place when it ended, whole; `None` if nothing, for certain.

@@ -9,8 +9,9 @@ import typer
 
 from facegan.errors import BadInputError
 from jobs import context as contexts
-from jobs import launch, runs, settings
+from jobs import runs, settings
 from jobs.cli import options, output
+from jobs.follow import Undertaker
 from jobs.printed import Printed
 from jobs.run import exit_of_run
 
@@ -30,9 +31,10 @@ def logs(
     if session is not None and not 1 <= session <= newest:
         raise BadInputError(f'run "{ledger.run}" has no session "{session}"', hint=f"it has {newest}, from 1 on")
     printed = Printed(context, ledger, output.say)
+    undertaker = Undertaker(context, ledger)
     try:
         while True:
-            fold = launch.bury(context, ledger) if follow else ledger.refresh()
+            fold = undertaker.look() if follow else ledger.refresh()
             for number in [session] if session else range(1, fold.newest + 1):
                 for line in printed.new(number, is_open=follow and fold.session(number) is not None):
                     sys.stdout.write(line)

@@ -90,15 +90,20 @@ def hopeless(seen: Seen, policy: Policy) -> str | None:
     failed = [ended for ended in here if ended.outcome == State.FAILED]
     if len(failed) >= policy.failures:
         return f"{len(failed)} sessions failed at step {fold.reached:,}, the last of them: {failed[0].why}"
-    barren = [ended for ended in here if ended.leased and not ended.restored and ended.outcome in {"lost", "failed"}]
+    barren = [ended for ended in here if _ran(ended) and not ended.restored and ended.outcome in {"lost", "failed"}]
     if len(barren) >= policy.failures:
         return f"{len(barren)} sessions ended before they had restored anything, the last of them: {barren[0].why}"
-    fruitless = [ended for ended in here if ended.leased and ended.began == ended.step]
+    fruitless = [ended for ended in here if _ran(ended) and ended.began == ended.step]
     if len(fruitless) >= policy.fruitless:
         return f"{len(fruitless)} sessions in a row committed nothing, the last of them: {fruitless[0].why}"
     if policy.sessions is not None and fold.newest >= policy.sessions:
         return f"it has had {fold.newest} sessions, and {policy.sessions} are allowed"
     return None
+
+
+def _ran(ended: Ended) -> bool:
+    """Whether it held the run; of one that was lost with its copy, nobody can tell, and hours may have gone."""
+    return ended.leased or (ended.carried and ended.outcome == "lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

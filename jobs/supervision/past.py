@@ -24,7 +24,8 @@ class Ended:
     `began` is the last step that was committed when it was asked for, `step` the one when it ended. `leased` is
     whether it ever held the run, `restored` whether it came to take up a checkpoint, or step 0. `at` is when it
     ended, by the clock of whoever wrote that down; `until`, of a refusal, when the place said that there is more.
-    Both in Unix seconds. `excused` is what was before the user last said `resume`: it has had the user's answer.
+    Both in Unix seconds. One that was `carried` worked on a copy of the run. `excused` is what was before the user last
+    said `resume`: it has had the user's answer.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Ended:
     at: float
     leased: bool = False
     restored: bool = False
+    carried: bool = False
     excused: bool = False
     refusal: str | None = None
     until: float | None = None
@@ -97,6 +99,7 @@ class Past:
             step=end.fold["reached"],
             at=seconds(end.at) or 0.0,
             leased=session["by"] is not None,
+            carried=bool(session.get("carried")),
             restored=bool(holds and before["tip"] is not None),
             refusal=end.body.get("refusal"),
             until=seconds(end.body.get("until") or ""),

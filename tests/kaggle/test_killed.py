@@ -86,6 +86,14 @@ def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment:
 
 
 @pytest.fixture
+def at_home(context: Context, kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Context:
+    """The same folder by its own name: sessions cannot reach it, and are sent with a copy of the run."""
+    url = f"file://{tmp_path}/bucket"
+    monkeypatch.setenv("FACEGAN_STORE", url)
+    return world.signed_in(kaggle, url, context.settings.home, monkeypatch)
+
+
+@pytest.fixture
 def doom(monkeypatch: pytest.MonkeyPatch) -> Doom:
     doom = Doom()
     monkeypatch.setattr(Api, "_open", doom.around(REQUEST, Api._open))
@@ -142,6 +150,26 @@ def test_killed_anywhere_and_typed_again_it_makes_one_session(
         where = f"killed {when} {kind} {nth}"
         assert cli.run(command) == 0, where
         require_one_session(kaggle, context, run, 2 if resumes else 1, where)
+        if not killed:
+            break
+    assert nth > least, "every one was its turn"
+
+
+@pytest.mark.parametrize(("kind", "least"), [(REQUEST, 6), (ENTRY, 2)])
+def test_killed_anywhere_and_typed_again_it_makes_one_session_on_a_copy(
+    kaggle: Kaggle, at_home: Context, doom: Doom, kind: str, least: int
+) -> None:
+    """Typed once more after that, it is the same one."""
+    for nth, when in moments():
+        run, where = f"r{nth}{when}", f"killed {when} {kind} {nth}"
+        killed = is_killed([*SUBMIT, run], doom, kind, nth, when)
+        for _ in range(2):
+            assert cli.run([*SUBMIT, run]) == 0, where
+            assert kernels(kaggle, run) == [1], where
+        ledger = at_home.ledger(run)
+        assert [each.number for each in ledger.refresh().open] == [1], where
+        assert [entry.kind for entry in ledger.entries()] == ["created", "intent"], where
+        end(kaggle, at_home, 1, run)
         if not killed:
             break
     assert nth > least, "every one was its turn"

@@ -13,7 +13,7 @@ from pathlib import Path
 from facegan import handed, layout
 from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
-from facegan.lock import alone
+from facegan.lock import alone, alone_if_free
 from facegan.process import Life
 from jobs.backends.base import Allowance, Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.kaggle import account, api, checks, ending, facts, kernel, parcel, refusals, returned, script
@@ -104,6 +104,9 @@ class KaggleBackend(Backend):
         with alone(self._notes.lock(run)):
             yield
 
+    def ending(self, run: str) -> contextlib.AbstractContextManager[bool]:
+        return alone_if_free(self._notes.lock(run))
+
     def command(self, order: Order) -> Json:
         """The push and the data set. What goes as bytes is named by its digest; secrets are made later."""
         owner = self._sign_in().user
@@ -141,6 +144,10 @@ class KaggleBackend(Backend):
         text, _ = self._text(order, dataset, made)
         with self._removed_if_refused(dataset):
             request = kernel.request(owner, order, text, dataset)
+            if not order.is_open():  # to upload takes a while
+                raise Refusal(
+                    f"session {order.number} has ended before it was sent", hint=f"facegan-job status {order.run}"
+                )
             push(self._api(), self._notes, request, lambda: self._patient_status(order))
         return ref
 
@@ -378,10 +385,10 @@ class KaggleBackend(Backend):
             raise
 
     def _missing(self, name: str) -> Fate:
-        """Deleted, or not to be seen yet. It was pushed, or there were no ref of it: time tells which."""
+        """Deleted, or not to be seen yet: time tells which. That it was pushed is known of one that is not carried."""
         if not self._is_long_since(name):
             return Fate(life=Life.UNKNOWN)
-        return Fate(life=Life.GONE, why="its kernel is not at Kaggle any more")
+        return Fate(life=Life.GONE, why="its kernel is not at Kaggle any more", missing=True)
 
     def _is_long_since(self, missed: str) -> bool:
         """Whether this was looked for in vain a while ago, too."""
