@@ -109,7 +109,7 @@ def test_as_many_cards_are_shown_as_the_experiment_has_replicas(
     (tmp_path / "program" / "facegan").mkdir(parents=True)
     (tmp_path / "program" / "facegan" / "__init__.py").touch()
     (tmp_path / "program" / "facegan" / "__main__.py").write_text(SHOW)
-    code = started(gpu=gpu, replicas=replicas)["session"](tmp_path / "handed.json", tmp_path, 10.0)
+    code = started(gpu=gpu, replicas=replicas)["session"](b"{}", tmp_path, 10.0)
     assert (code, capsys.readouterr().out) == (0, f"shown {shown}\n")
 
 
