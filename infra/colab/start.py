@@ -5,7 +5,7 @@ is handed is read and removed first. Its end is a file, written whole: `ended.js
 could not begin.
 """
 
-# ruff: noqa: T201, S603 - what it prints is the log; it runs Python
+# ruff: noqa: T201 - what it prints is the log; it runs Python
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import contextlib
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 import zipfile
@@ -78,39 +76,11 @@ def cards(order: dict[str, Any]) -> None:
 
 
 def session(order: dict[str, Any], handed: bytes, place: pathlib.Path, left_s: float) -> int:
-    """Run it to its end. It knows how long it may; one that does not keep to that is asked to stop, then made to.
-
-    What it is handed goes through a pipe, so that it is in no file, argument or variable.
-    """
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(place / "program"),
-        "PYTHONUNBUFFERED": "1",
-        "FACEGAN_HOME": str(place / "home"),
-    }
-    command = [sys.executable, "-m", "facegan", "run", order["run_url"]]
-    source, sink = os.pipe()
-    command += ["--session", str(order["number"]), "--handed", f"/dev/fd/{source}"]
-    child = subprocess.Popen(command, env=environment, cwd=place, stdin=subprocess.DEVNULL, pass_fds=(source,))
-    os.close(source)
-    with os.fdopen(sink, "wb") as pipe, contextlib.suppress(BrokenPipeError):
-        pipe.write(handed)
-    timers = [
-        threading.Timer(max(left_s, 0.0) + order["grace_s"], stop, (child, signal.SIGTERM)),
-        threading.Timer(max(left_s, 0.0) + 2 * order["grace_s"], stop, (child, signal.SIGKILL)),
-    ]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    code = child.wait()
-    for timer in timers:
-        timer.cancel()
-    return code
-
-
-def stop(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    say(f"this session's time is up: {number.name}")
-    child.send_signal(number)
+    """Run it to its end. It knows how long it may; one that does not keep to that is asked to stop, then made to."""
+    left_s, grace_s = max(left_s, 0.0), order["grace_s"]
+    child = machine.started(order, handed, place, stdin=subprocess.DEVNULL)
+    with machine.ended_in_time(child, left_s + grace_s, left_s + 2 * grace_s):
+        return child.wait()
 
 
 def end(code: int | None, why: str) -> None:

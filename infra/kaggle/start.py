@@ -6,28 +6,23 @@ begun. The script ends in an error whenever the session does; before that it pri
 could not begin as `facegan-why: WORDS`.
 """
 
-# ruff: noqa: T201, S603 - what it prints is the log; it runs Python, pip and nvidia-smi
+# ruff: noqa: T201 - what it prints is the log; it runs Python, pip and nvidia-smi
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import importlib.metadata
-import io
 import json
 import os
 import pathlib
 import re
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import threading
 import urllib.parse
 import zipfile
 from typing import Any
+
+from infra.start.machine import age_s, cards, ended_in_time, of_cards, packages, python, reach, say, started, unpack
 
 ORDER: dict[str, Any] = json.loads("@ORDER@")
 WHEEL = "@WHEEL@"
@@ -35,18 +30,8 @@ STORE: str = ORDER["run_url"].rpartition("/runs/")[0]
 
 INPUT = pathlib.Path("/kaggle/input")
 OUTPUT = pathlib.Path("/kaggle/working")
-OLDEST_PYTHON = (3, 11)
-THERE = {"tensorflow": "2.18", "keras": "3.5", "numpy": "2", "pillow": "10"}  # Kaggle's own, never touched
-ADDED = {"safetensors": "0.4.5"}  # added where it is missing or older
-OF_STORE = {"s3": {"boto3": "1.36"}, "gs": {"google-cloud-storage": "3"}, "file": {}}
 GOOD = (0, 75)  # finished; interrupted, and to be continued by the next session
-CONNECT_S = 20.0
 LATER_S = 10.0  # beyond the grace, before the process is killed
-LONGEST_START_S = 600.0
-
-
-def say(text: str) -> None:
-    print(f"facegan-start: {text}", flush=True)
 
 
 def main() -> None:
@@ -63,15 +48,14 @@ def main() -> None:
 
 def begin() -> int:
     """Look at everything that can be missing, then run the session; its exit code."""
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        raise RuntimeError(f"Python {sys.version.split()[0]} is too old")
+    python()
     handed = json.loads(data_set().joinpath("handed.json").read_bytes())
     handed["source"] = attached()
-    handed["found"] = cards()
-    reach(handed["environment"])
-    packages()
+    handed["found"] = given_cards()
+    reach_outside(handed["environment"])
+    packages(STORE)
     place = pathlib.Path(tempfile.mkdtemp(prefix="facegan-"))  # not /kaggle/working, which Kaggle keeps
-    unpack(place / "program")
+    lay_out(place / "program")
     along = arrive() if ORDER["carried"] else set()
     left_s = time_left_s(age_s())
     code = session(hand(handed, left_s), place, left_s)
@@ -110,37 +94,23 @@ def attached() -> str | None:
     )
 
 
-def reach(environment: dict[str, str]) -> None:
+def reach_outside(environment: dict[str, str]) -> None:
     """Fail at once where there is no internet: without a verified phone, Kaggle gives none and says nothing."""
-    store = urllib.parse.urlsplit(STORE)
-    if store.scheme == "file":
-        return
-    asked = urllib.parse.parse_qs(store.query).get("endpoint", [None])[0] or next(
-        (environment[name] for name in ENDPOINTS[store.scheme] if environment.get(name)), USUAL[store.scheme]
-    )
-    at = urllib.parse.urlsplit(asked if "://" in asked else f"http://{asked}")
-    where = (at.hostname, at.port or (80 if at.scheme == "http" else 443))
     try:
-        socket.create_connection(where, timeout=CONNECT_S).close()
-    except OSError as error:
+        reach(STORE, environment)
+    except RuntimeError as error:
         raise RuntimeError(
-            f"this session cannot reach its store at {where[0]}:{where[1]} ({error}): is the account's phone verified "
-            "on kaggle.com? Without, there is no internet"
+            f"{error}: is the account's phone verified on kaggle.com? Without, there is no internet"
         ) from None
 
 
-ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",)}
-USUAL = {"s3": "https://s3.amazonaws.com", "gs": "https://storage.googleapis.com"}
-
-
-def cards() -> dict[str, Any]:
+def given_cards() -> dict[str, Any]:
     """The GPUs and their driver, for the ledger.
 
     Fails at once where Kaggle gave another GPU than was asked for, fewer, or none: it does not say so itself.
     """
     wanted, replicas = ORDER["gpu"], ORDER["replicas"]
-    names, drivers = asked_of_cards("name"), asked_of_cards("driver_version")
-    say(f"GPUs: {', '.join(names) or 'none'}")
+    names, drivers = cards(), of_cards("driver_version")
     found = {"gpus": names, **({"driver": drivers[0]} if drivers else {})}
     right = [name for name in names if wanted in name.replace("-", " ").split()]
     if wanted is None or len(right) >= replicas:
@@ -151,60 +121,10 @@ def cards() -> dict[str, Any]:
     raise RuntimeError(f"a {wanted} was asked for, and Kaggle gave {given}")
 
 
-def asked_of_cards(field: str) -> list[str]:
-    """One field of every GPU there is."""
-    asked = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
-    try:
-        found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in found.splitlines() if line.strip()]
-
-
-def packages() -> None:
-    """Add what is missing and is pure Python or nearly so; of what is Kaggle's own, only the version is looked at."""
-    for name, least in THERE.items():
-        version = installed(name)
-        say(f"{name} {version or 'is missing'}")
-        if version is None or numbers(version) < numbers(least):
-            raise RuntimeError(f"{name} {least} or newer is needed, and Kaggle's image has {version or 'none'}")
-    wanted = {**ADDED, **OF_STORE[STORE.partition("://")[0]]}
-    lacking = [f"{name}>={least}" for name, least in wanted.items() if numbers(installed(name)) < numbers(least)]
-    if not lacking:
-        return
-    kept = [f"{name}=={installed(name)}" for name in THERE]
-    say(f"adding {', '.join(lacking)}")
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write("\n".join(kept))
-        constraints.flush()
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints.name, *lacking]
-        if subprocess.run(install, check=False).returncode:
-            raise RuntimeError(
-                f"{', '.join(lacking)} could not be installed beside Kaggle's own {', '.join(kept)}: pip says why above"
-            )
-
-
-def installed(name: str) -> str | None:
-    """The version of a distribution; tensorflow goes by several names."""
-    for each in (name, f"{name}-cpu", f"{name}-gpu"):
-        try:
-            return importlib.metadata.version(each)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
-
-
-def numbers(version: str | None) -> tuple[int, ...]:
-    """A version's first numbers; none, and so less than any, of what is not there."""
-    return tuple(int(part) for part in re.findall(r"[0-9]+", version or "")[:3])
-
-
-def unpack(folder: pathlib.Path) -> None:
-    """The wheel holds pure Python: unpacked, it is installed, and nothing else has changed."""
+def lay_out(folder: pathlib.Path) -> None:
+    """The program, from where it is: in this text, or in the data set."""
     data = base64.b64decode(WHEEL) if WHEEL else data_set().joinpath("wheel.bin").read_bytes()
-    if hashlib.sha256(data).hexdigest() != ORDER["wheel"]["sha256"]:
-        raise RuntimeError("the program is not the one that was sent")
-    zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
+    unpack(data, ORDER["wheel"]["sha256"], folder)
     say(f"{ORDER['wheel']['name']} {ORDER['wheel']['sha256'][:12]}")
 
 
@@ -252,75 +172,22 @@ def session_id(container: str) -> int | None:
 
 
 def session(handed: bytes, place: pathlib.Path, left_s: float) -> int:
-    """Run it to its end, and pass on what it prints; ask it to stop when the time is up.
-
-    What it is handed goes through a pipe, so that it is in no file of ours, argument or variable.
-    """
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(place / "program"),
-        "PYTHONUNBUFFERED": "1",
-        "FACEGAN_HOME": str(place / "home"),
-        # Of the two cards that there are, as many as the experiment says: on another number, sums come out otherwise.
-        **({"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(ORDER["replicas"])))} if ORDER["gpu"] else {}),
-    }
-    command = [sys.executable, "-m", "facegan", "run", ORDER["run_url"]]
-    source, sink = os.pipe()
-    command += ["--session", str(ORDER["number"]), "--handed", f"/dev/fd/{source}"]
-    child = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=place,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=(source,),
-    )
-    os.close(source)
-    with os.fdopen(sink, "wb") as pipe, contextlib.suppress(BrokenPipeError):
-        pipe.write(handed)
-    timers = [
-        threading.Timer(max(left_s, 0.0), stop, (child, signal.SIGTERM)),
-        threading.Timer(max(left_s, 0.0) + ORDER["grace_s"] + LATER_S, stop, (child, signal.SIGKILL)),
-    ]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    assert child.stdout is not None
-    for line in child.stdout:
-        print(line, end="", flush=True)
-    code = child.wait()
-    for timer in timers:
-        timer.cancel()
-    return code
-
-
-def stop(child: subprocess.Popen[str], number: signal.Signals) -> None:
-    say(f"this session's time is up: {number.name}")
-    child.send_signal(number)
+    """Run it to its end, and pass on what it prints; ask it to stop when the time is up."""
+    # Of the two cards that there are, as many as the experiment says: on another number, sums come out otherwise.
+    shown = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(ORDER["replicas"])))} if ORDER["gpu"] else {}
+    child = started(ORDER, handed, place, env=shown, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    left_s = max(left_s, 0.0)
+    with ended_in_time(child, left_s, left_s + ORDER["grace_s"] + LATER_S):
+        assert child.stdout is not None
+        for line in child.stdout:
+            print(line.decode(errors="replace"), end="", flush=True)
+        return child.wait()
 
 
 def time_left_s(age_s: float) -> float:
     """How much of Kaggle's time there is for the program, in a session of this age: the last of it is nobody's."""
     left: float = ORDER["session_s"] - max(ORDER["margin_s"], ORDER["grace_s"] + LATER_S) - age_s
     return left
-
-
-def age_s() -> float:
-    """How long this session runs: the container's first process is as old as it is, where that can be told."""
-    own, first = since_start_s("self"), since_start_s("1")
-    return first if own <= first <= own + LONGEST_START_S else own
-
-
-def since_start_s(process: str) -> float:
-    """How long a process runs, by the kernel's own count."""
-    try:
-        fields = pathlib.Path("/proc", process, "stat").read_text().rpartition(")")[2].split()
-        uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
-        return max(0.0, uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 main()

@@ -7,23 +7,28 @@ Nothing of the machine's own packages is replaced. What is missing and small is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import io
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.parse
 import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 OLDEST_PYTHON = (3, 11)
 THERE = {"tensorflow": "2.18", "keras": "3.5", "numpy": "2", "pillow": "10"}  # the machine's own, never touched
 ADDED = {"safetensors": "0.4.5"}  # added where it is missing or older
-OF_STORE = {"s3": {"boto3": "1.36"}, "gs": {"google-cloud-storage": "3"}}
+OF_STORE = {"s3": {"boto3": "1.36"}, "gs": {"google-cloud-storage": "3"}, "file": {}}
 ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ("STORAGE_EMULATOR_HOST",)}
 USUAL = {"s3": "https://s3.amazonaws.com", "gs": "https://storage.googleapis.com"}
 CONNECT_S = 20.0
@@ -41,19 +46,26 @@ def python() -> None:
 
 def cards() -> list[str]:
     """The names of the GPUs here, as NVIDIA's driver gives them."""
-    try:
-        asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
-    except (OSError, subprocess.SubprocessError):
-        found = []
-    names = [name.strip() for name in found if name.strip()]
+    names = of_cards("name")
     say(f"GPUs: {', '.join(names) or 'none'}")
     return names
 
 
+def of_cards(field: str) -> list[str]:
+    """One field of every GPU here."""
+    asked = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in found.splitlines() if line.strip()]
+
+
 def reach(store: str, environment: dict[str, str]) -> None:
-    """Fail at once where the session's store cannot be reached."""
+    """Fail at once where the session's store cannot be reached; a folder of this machine can."""
     url = urllib.parse.urlsplit(store)
+    if url.scheme == "file":
+        return
     asked = urllib.parse.parse_qs(url.query).get("endpoint", [None])[0] or next(
         (environment[name] for name in ENDPOINTS[url.scheme] if environment.get(name)), USUAL[url.scheme]
     )
@@ -83,7 +95,9 @@ def packages(store: str) -> None:
         constraints.flush()
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints.name, *lacking]
         if subprocess.run(install, check=False).returncode:
-            raise RuntimeError(f"{', '.join(lacking)} could not be installed")
+            raise RuntimeError(
+                f"{', '.join(lacking)} could not be installed beside {', '.join(kept)}, which stay: pip says why above"
+            )
 
 
 def installed(name: str) -> str | None:
@@ -106,6 +120,50 @@ def unpack(wheel: bytes, sha256: str, folder: pathlib.Path) -> None:
     if hashlib.sha256(wheel).hexdigest() != sha256:
         raise RuntimeError("the program is not the one that was sent")
     zipfile.ZipFile(io.BytesIO(wheel)).extractall(folder)
+
+
+def started(order: dict[str, Any], handed: bytes, place: pathlib.Path, **how: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    """The session's process, its program below `place`; `how` as `subprocess.Popen` takes it, `env` beside our own.
+
+    What it is handed goes through a pipe, so that it is in no file, argument or variable.
+    """
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(place / "program"),
+        "PYTHONUNBUFFERED": "1",
+        "FACEGAN_HOME": str(place / "home"),
+        **how.pop("env", {}),
+    }
+    source, sink = os.pipe()
+    command = [sys.executable, "-m", "facegan", "run", order["run_url"]]
+    command += ["--session", str(order["number"]), "--handed", f"/dev/fd/{source}"]
+    child = subprocess.Popen(command, env=environment, cwd=place, pass_fds=(source,), **how)
+    os.close(source)
+    with os.fdopen(sink, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.write(handed)
+    return child
+
+
+@contextlib.contextmanager
+def ended_in_time(child: subprocess.Popen[bytes], asked_s: float, killed_s: float) -> Iterator[None]:
+    """Meanwhile: ask the process to stop after so many seconds, and end it after so many. None are less than none."""
+    timers = [
+        threading.Timer(max(after_s, 0.0), stop, (child, number))
+        for after_s, number in ((asked_s, signal.SIGTERM), (killed_s, signal.SIGKILL))
+    ]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def stop(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    say(f"this session's time is up: {number.name}")
+    child.send_signal(number)
 
 
 def age_s() -> float:

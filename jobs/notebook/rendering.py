@@ -5,25 +5,17 @@ The same run, place and program make the same bytes: no time, no random id, noth
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import infra
 from facegan import layout
 from facegan.errors import FaceganError
 from facegan.experiment import Json
 from jobs.bundle import Wheel
 from jobs.notebook.places import Card, Place, metadata
+from jobs.startscript import filled, literal, template
 
-ORDER = '"@ORDER@"'
-WHEEL = '"@WHEEL@"'
-SHARED = re.compile(r"^from infra\.start\.machine import .*$", re.MULTILINE)
-FUTURE = "from __future__ import annotations\n"
-LINE = 1024
 GRACE_S = 60.0  # between the wish to stop a session and its end
 MARGIN_S = 300.0  # of a machine's life, not planned with
 PROGRAM = "The program: nothing to read here, nothing to change"
@@ -116,23 +108,7 @@ def _program(page: Page) -> str:
         "wheel": {"name": page.wheel.name, "sha256": page.wheel.sha256},
         **{name: getattr(place, name) for name in ("accelerator", "internet", "secrets", "renew")},
     }
-    said = repr(json.dumps(order, sort_keys=True))
-    return _template().replace(ORDER, said).replace(WHEEL, _block(page.wheel.data)).rstrip("\n")
-
-
-def _template() -> str:
-    """The program's text. What it imports from the module that all scripts share stands in the import's place."""
-    folder = Path(str(infra.__file__)).parent
-    shared = (folder / "start" / "machine.py").read_text(encoding="utf-8").partition(FUTURE)[2]
-    own = (folder / "notebook" / "start.py").read_text(encoding="utf-8")
-    return SHARED.sub(lambda _line: shared.strip(), own)
-
-
-def _block(data: bytes) -> str:
-    """Base64, because no line of it can look like anything to what reads a notebook."""
-    text = base64.b64encode(data).decode()
-    lines = [text[at : at + LINE] for at in range(0, len(text), LINE)]
-    return '"""\n' + "\n".join(lines) + '\n"""'
+    return filled(template("notebook"), order, literal(page.wheel.data)).rstrip("\n")
 
 
 def _text(name: str, source: str) -> Json:

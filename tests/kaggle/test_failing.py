@@ -73,7 +73,7 @@ def cards(monkeypatch: pytest.MonkeyPatch, names: str, **more: object) -> dict[s
 
     fake = types.SimpleNamespace(run=run, SubprocessError=OSError)
     monkeypatch.setitem(scope, "subprocess", fake)
-    found: dict[str, Any] = scope["cards"]()
+    found: dict[str, Any] = scope["given_cards"]()
     return found
 
 

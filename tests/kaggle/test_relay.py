@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-import infra
 from facegan.errors import SessionExit
 from facegan.experiment import Experiment, override
 from facegan.storage.base import ObjectStore
@@ -142,7 +141,7 @@ REAL = (*QUICK, "training.steps=500", "training.batch_size=16", "checkpoint.ever
 @pytest.fixture
 def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment: Path) -> Iterator[Context]:
     """Everything around a session that takes its time is as much shorter as the sessions are."""
-    whole = Path(str(infra.__file__)).parent.joinpath("kaggle", "start.py").read_text(encoding="utf-8")
+    whole = script._template()
     quick = whole.replace("LATER_S = 10.0", f"LATER_S = {LATER_S}")
     assert quick != whole
     monkeypatch.setattr(script, "_template", lambda: quick)

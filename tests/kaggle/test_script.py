@@ -6,8 +6,6 @@ import base64
 import hashlib
 import io
 import re
-import tomllib
-import types
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -52,16 +50,6 @@ def test_no_line_of_it_can_be_taken_for_a_cell_or_a_command_of_a_notebook() -> N
     assert not [line for line in lines if re.match(r"\s*(%|!|# ?%%|# ?\+)", line)]
 
 
-def test_it_asks_for_the_versions_that_the_package_asks_for() -> None:
-    scope = parts(script.render(ORDER, None))
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = {**scope["THERE"], **scope["ADDED"], **scope["OF_STORE"]["s3"], **scope["OF_STORE"]["gs"]}
-    declared = [line for name in ("train", "train-any", "aws", "gcp") for line in extras[name] if ">=" in line]
-    assert {f"{name}>={least}" for name, least in wanted.items()} == {
-        line.partition(";")[0].strip() for line in declared
-    }
-
-
 @pytest.mark.parametrize(
     ("container", "number"),
     [
@@ -73,44 +61,6 @@ def test_it_asks_for_the_versions_that_the_package_asks_for() -> None:
 )
 def test_kaggles_number_of_a_session_is_told_only_where_it_is_clear(container: str, number: int | None) -> None:
     assert parts(script.render(ORDER, None))["session_id"](container) == number
-
-
-def test_versions_are_compared_as_numbers() -> None:
-    numbers = parts(script.render(ORDER, None))["numbers"]
-    assert numbers(None) < numbers("2") < numbers("2.9.1") < numbers("2.18.0rc1")
-
-
-def looked_at(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> list[list[str]]:
-    """What is installed by a session on a machine with Kaggle's packages, but for these."""
-    scope = parts(script.render(ORDER, None))
-    usual = {**scope["THERE"], **scope["ADDED"], **scope["OF_STORE"]["s3"]}
-    installs: list[list[str]] = []
-
-    def run(command: list[str], *, check: bool) -> types.SimpleNamespace:
-        assert not check
-        constraints = Path(command[command.index("--constraint") + 1]).read_text()
-        assert {line.partition("==")[0] for line in constraints.splitlines()} == set(scope["THERE"])
-        installs.append(command[command.index("--constraint") + 2 :])
-        return types.SimpleNamespace(returncode=0)
-
-    monkeypatch.setitem(scope, "installed", lambda name: versions.get(name, usual.get(name)))
-    monkeypatch.setitem(scope, "subprocess", types.SimpleNamespace(run=run))
-    scope["packages"]()
-    return installs
-
-
-def test_what_is_there_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert looked_at(monkeypatch) == []
-
-
-def test_what_is_missing_is_added_beside_what_must_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert looked_at(monkeypatch, safetensors=None, boto3="1.35.99") == [["safetensors>=0.4.5", "boto3>=1.36"]]
-
-
-@pytest.mark.parametrize("version", [None, "2.9.1"])
-def test_an_old_tensorflow_is_not_replaced_but_refused(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
-    with pytest.raises(RuntimeError, match=r"tensorflow 2\.18 or newer is needed"):
-        looked_at(monkeypatch, tensorflow=version)
 
 
 def packed() -> bytes:
@@ -127,14 +77,14 @@ def test_the_program_is_unpacked_from_where_it_is(tmp_path: Path, inside: bool) 
     order = {**ORDER, "wheel": {"name": "x.whl", "sha256": hashlib.sha256(wheel).hexdigest()}}
     scope = parts(script.render(order, wheel if inside else None))
     scope["data_set"] = lambda: tmp_path
-    scope["unpack"](tmp_path / "program")
+    scope["lay_out"](tmp_path / "program")
     assert (tmp_path / "program/facegan/__init__.py").exists()
 
 
 def test_another_program_than_was_sent_is_not_run(tmp_path: Path) -> None:
     order = {**ORDER, "wheel": {"name": "x.whl", "sha256": "0" * 64}}
     with pytest.raises(RuntimeError, match="not the one that was sent"):
-        parts(script.render(order, packed()))["unpack"](tmp_path)
+        parts(script.render(order, packed()))["lay_out"](tmp_path)
 
 
 def test_what_it_is_handed_goes_on_with_what_only_the_machine_knows(

@@ -1,23 +1,22 @@
-"""What a session does on a machine before it begins, and what is put there: on whatever machine runs the tests."""
+"""What a session does on somebody else's machine before it begins: on whatever machine runs the tests."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import signal
+import subprocess
+import sys
 import tomllib
 import types
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra.start import machine
-from jobs.backends.colab import command, naming, parcel
-from tests.colab.submitting import order
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STORE = "s3://bucket/prefix"
 
 
@@ -31,7 +30,7 @@ def test_it_asks_for_the_versions_that_the_package_asks_for() -> None:
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> list[list[str]]:
-    """What is installed on a machine with Colab's packages, but for these."""
+    """What is installed on a machine with a place's packages, but for these."""
     usual = {**machine.THERE, **machine.ADDED, **machine.OF_STORE["s3"]}
     installs: list[list[str]] = []
 
@@ -72,32 +71,37 @@ def test_another_program_than_was_sent_is_not_run(tmp_path: Path) -> None:
         machine.unpack(data.getvalue(), "0" * 64, tmp_path)
 
 
-def test_equal_orders_make_equal_bytes() -> None:
-    asked: dict[str, Any] = {"run_url": STORE, "number": 3, "gpu": None}
-    whole = parcel.pack(asked, b"a wheel")
-    assert whole == parcel.pack(dict(reversed(asked.items())), b"a wheel")
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        assert json.loads(archive.read("order.json")) == asked
-        assert archive.read("wheel") == b"a wheel"
+def test_versions_are_compared_as_numbers() -> None:
+    numbers = machine.numbers
+    assert numbers(None) < numbers("2") < numbers("2.9.1") < numbers("2.18.0rc1")
 
 
-def test_a_name_is_the_sessions_alone() -> None:
-    mine = naming.name(order(3, run="my_run.1"))
-    assert mine.startswith("facegan-my-run-1-")
-    assert naming.number_of(mine, order(run="my_run.1").run_url) == 3
-    assert naming.number_of(mine, order(run="my-run-1").run_url) is None
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+print("begun", flush=True)
+time.sleep(60)
+time.sleep(60)
+"""
 
 
-def test_how_to_sign_in_is_said_always(tmp_path: Path) -> None:
-    """The command's help and its manual name different defaults."""
-    here = {"HOME": str(tmp_path)}
-    assert command.strategy(here) == "oauth2"
-    assert command.strategy({**here, "GOOGLE_APPLICATION_CREDENTIALS": "/a"}) == "adc"
-    defaults = tmp_path / ".config/gcloud" / command.DEFAULT_CREDENTIALS
-    defaults.parent.mkdir(parents=True)
-    defaults.touch()
-    assert command.strategy(here) == "adc"
-    token = tmp_path / command.SIGNED_IN_BY
-    token.parent.mkdir(parents=True)
-    token.touch()
-    assert command.strategy(here) == "oauth2"
+def test_one_that_does_not_end_when_it_is_asked_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    child = subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"begun\n"
+    with machine.ended_in_time(child, -1.0, 1.0):
+        assert child.stdout.readline() == b"asked\n"
+        assert child.wait(30) == -signal.SIGKILL
+    assert "time is up: SIGTERM" in capsys.readouterr().out
+
+
+def test_one_that_ends_in_time_is_left_alone() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    with machine.ended_in_time(child, 30.0, 60.0):
+        assert child.wait(30) == 0
+
+
+def test_a_folder_of_the_machine_is_reached_and_a_closed_port_is_not() -> None:
+    machine.reach("file:///anywhere", {})
+    with pytest.raises(RuntimeError, match=r"cannot reach its store at 127\.0\.0\.1:1 "):
+        machine.reach("s3://bucket?endpoint=http://127.0.0.1:1", {})
