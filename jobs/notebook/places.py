@@ -7,31 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.colab import facts as colab
 from jobs.backends.kaggle import facts as kaggle
+from jobs.backends.known import Fact, Sure
 
-
-class Sure(Enum):
-    """Where a fact is from, surest first."""
-
-    SOURCE = "in the source of the place's own programs"
-    FILES = "in notebooks that others saved there"
-    FIELD = "reported by others from live accounts"
-    BELIEVED = "believed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One thing that is known of a place, `seen` in that month."""
-
-    what: str
-    value: str
-    sure: Sure
-    seen: str = "2026-11"
+SEEN = "2026-11"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +42,9 @@ class Place:
     session_s: int
     source_bytes: int | None
     cards: Sequence[Card]
-    marker: Fact
-    secrets_module: Fact
-    spelling: Fact
+    marker: Fact[str]
+    secrets_module: Fact[str]
+    spelling: Fact[str]
     opening: str
     accelerator: str
     internet: str
@@ -69,7 +52,7 @@ class Place:
     renew: str
 
     @property
-    def facts(self) -> Sequence[Fact]:
+    def facts(self) -> Sequence[Fact[str]]:
         return self.marker, self.secrets_module, self.spelling
 
     def card(self, gpu: str | None) -> Card:
@@ -96,9 +79,9 @@ COLAB = Place(
     session_s=colab.SESSION_S.value,
     source_bytes=None,
     cards=[Card(gpu=each.gpu, spelled=each.gpu, shows=each.shows) for each in colab.ACCELERATORS],
-    marker=Fact(what=MARKER, value="COLAB_RELEASE_TAG", sure=Sure.FIELD),
-    secrets_module=Fact(what=MODULE, value="google.colab.userdata", sure=Sure.SOURCE),
-    spelling=Fact(what=SPELLING, value="accelerator: GPU, colab.gpuType: T4", sure=Sure.FILES),
+    marker=Fact(what=MARKER, value="COLAB_RELEASE_TAG", sure=Sure.FIELD, seen=SEEN),
+    secrets_module=Fact(what=MODULE, value="google.colab.userdata", sure=Sure.SOURCE, seen=SEEN),
+    spelling=Fact(what=SPELLING, value="accelerator: GPU, colab.gpuType: T4", sure=Sure.FILES, seen=SEEN),
     opening="On colab.research.google.com: File, Upload notebook. Then Runtime, Run all",
     accelerator="Choose Runtime, Change runtime type, and a GPU",
     internet="Colab has internet unless something is wrong: try again",
@@ -115,9 +98,9 @@ KAGGLE = Place(
         Card(gpu=each.gpu, spelled=each.shape[:1].lower() + each.shape[1:], shows=each.gpu, count=each.cards)
         for each in kaggle.ACCELERATORS
     ],
-    marker=Fact(what=MARKER, value="KAGGLE_KERNEL_RUN_TYPE", sure=Sure.SOURCE),
-    secrets_module=Fact(what=MODULE, value="kaggle_secrets", sure=Sure.SOURCE),
-    spelling=Fact(what=SPELLING, value="kaggle.accelerator: nvidiaTeslaT4", sure=Sure.FILES),
+    marker=Fact(what=MARKER, value="KAGGLE_KERNEL_RUN_TYPE", sure=Sure.SOURCE, seen=SEEN),
+    secrets_module=Fact(what=MODULE, value="kaggle_secrets", sure=Sure.SOURCE, seen=SEEN),
+    spelling=Fact(what=SPELLING, value="kaggle.accelerator: nvidiaTeslaT4", sure=Sure.FILES, seen=SEEN),
     opening="On kaggle.com: Create, New Notebook, then File, Import Notebook. Then Run All",
     accelerator="Choose Settings, Accelerator, GPU T4 x2; without a verified phone Kaggle has none",
     internet="Is the internet on, under Settings? Without a verified phone Kaggle has none",

@@ -49,7 +49,7 @@ def test_no_secret_is_in_what_kaggle_shows(service: Kaggle, here: KaggleBackend)
 def test_a_program_that_is_too_large_goes_into_the_data_set(
     service: Kaggle, here: KaggleBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = facts.Fact(what="", value=40_000, sure=facts.Sure.BELIEVED)
+    small = facts.Fact(what="", value=40_000, sure=facts.Sure.BELIEVED, seen=facts.SEEN)
     monkeypatch.setattr(facts, "SOURCE_BYTES", small)
     here.submit(order(), hand)
     files = service.datasets.readable(service.account, f"ada/{NAME}-1").files

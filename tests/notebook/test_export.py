@@ -175,7 +175,7 @@ def test_it_fits_where_it_is_taken(place: Place, scheme: str) -> None:
 
 
 def test_one_that_has_become_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "_block", lambda _data: "x" * 933_761)
+    monkeypatch.setattr(rendering, "literal", lambda _data: "x" * 933_761)
     with pytest.raises(rendering.FaceganError, match="Kaggle is not known to take more than 933,761"):
         render(page(KAGGLE))
     render(page(COLAB))

@@ -8,30 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+
+from jobs.backends.known import Fact, Sure, Words
+
+SEEN = "2026-11"
 
 PACKAGE = "google-colab-cli"
 VERSION = "0.7.5"
 """Of the package whose source the arguments and the words here are from."""
-
-
-class Sure(Enum):
-    """Where a fact is from, surest first."""
-
-    SOURCE = "in the source of the colab command"
-    DOCS = "Google's documentation"
-    FIELD = "reported by others from live accounts"
-    BELIEVED = "believed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One number, `seen` in that month; units are in its `what`."""
-
-    what: str
-    value: int
-    sure: Sure
-    seen: str = "2026-11"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +26,18 @@ class Accelerator:
     shows: str
     plan: str
     sure: Sure
-    seen: str = "2026-11"
+    seen: str = SEEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What the command says when it fails: a part of its text in lower case, what kind that is, and what to do."""
-
-    part: str
-    kind: str
-    hint: str
-    sure: Sure
-    seen: str = "2026-11"
-
-
-SESSION_S = Fact(what="longest session, in seconds; 24 hours with Pro+", value=12 * 3600, sure=Sure.DOCS)
-IDLE_S = Fact(what="shortest time after which an idle machine was taken away, in seconds", value=420, sure=Sure.FIELD)
-SESSIONS = Fact(what="machines with a GPU at once, without a subscription", value=1, sure=Sure.FIELD)
-CORES = Fact(what="cores of a session, with a T4 or none", value=2, sure=Sure.BELIEVED)
-EXEC_S = Fact(what="time after which a busy machine refuses another cell, in seconds", value=10, sure=Sure.SOURCE)
+SESSION_S = Fact(what="longest session, in seconds; 24 hours with Pro+", value=12 * 3600, sure=Sure.DOCS, seen=SEEN)
+IDLE_S = Fact(
+    what="shortest time after which an idle machine was taken away, in seconds", value=420, sure=Sure.FIELD, seen=SEEN
+)
+SESSIONS = Fact(what="machines with a GPU at once, without a subscription", value=1, sure=Sure.FIELD, seen=SEEN)
+CORES = Fact(what="cores of a session, with a T4 or none", value=2, sure=Sure.BELIEVED, seen=SEEN)
+EXEC_S = Fact(
+    what="time after which a busy machine refuses another cell, in seconds", value=10, sure=Sure.SOURCE, seen=SEEN
+)
 NUMBERS = (SESSION_S, IDLE_S, SESSIONS, CORES, EXEC_S)
 
 FREE = "every account"
@@ -80,27 +57,27 @@ LATER = "facegan-job resume RUN later, or --backend another; colab sessions show
 NEWER = f"pip install --upgrade {PACKAGE}"
 NETWORK = "is the internet there? Type the same again"
 FAILURES: Sequence[Words] = (
-    Words(part="max retries exceeded", kind="uncertain", hint=NETWORK, sure=Sure.SOURCE),
-    Words(part="connectionerror", kind="uncertain", hint=NETWORK, sure=Sure.SOURCE),
-    Words(part="allocation refused", kind="capacity", hint=LATER, sure=Sure.SOURCE),
-    Words(part="backend rejected accelerator", kind="quota", hint=LATER, sure=Sure.SOURCE),
-    Words(part="compute units", kind="quota", hint="colab pay shows how to get more", sure=Sure.BELIEVED),
-    Words(part="enter the authorization code", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE),
-    Words(part="no valid default credentials", kind="auth", hint=EXPIRED, sure=Sure.SOURCE),
-    Words(part="default credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE),
-    Words(part="failed to refresh credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE),
-    Words(part="tokeninfo returned http 4", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE),
-    Words(part="insufficient authentication scopes", kind="auth", hint=SIGN_IN, sure=Sure.BELIEVED),
-    Words(part="unauthorized", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE),
-    Words(part="no such command", kind="invalid", hint=NEWER, sure=Sure.SOURCE),
-    Words(part="no such option", kind="invalid", hint=NEWER, sure=Sure.SOURCE),
+    Words(part="max retries exceeded", kind="uncertain", hint=NETWORK, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="connectionerror", kind="uncertain", hint=NETWORK, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="allocation refused", kind="capacity", hint=LATER, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="backend rejected accelerator", kind="quota", hint=LATER, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="compute units", kind="quota", hint="colab pay shows how to get more", sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="enter the authorization code", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="no valid default credentials", kind="auth", hint=EXPIRED, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="default credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="failed to refresh credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="tokeninfo returned http 4", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="insufficient authentication scopes", kind="auth", hint=SIGN_IN, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="unauthorized", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="no such command", kind="invalid", hint=NEWER, sure=Sure.SOURCE, seen=SEEN),
+    Words(part="no such option", kind="invalid", hint=NEWER, sure=Sure.SOURCE, seen=SEEN),
 )
 """Looked at from the first to the last. What is not among them says nothing."""
 
-MISSING = Words(part="file or directory not found", kind="missing", hint="", sure=Sure.SOURCE)
+MISSING = Words(part="file or directory not found", kind="missing", hint="", sure=Sure.SOURCE, seen=SEEN)
 """Of a file in a session: it is not there."""
 
-UNSEEN = Words(part="no valid default credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE)
+UNSEEN = Words(part="no valid default credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN)
 """A list of sessions that begins with this, and ends well, says nothing: nobody was asked."""
 
 

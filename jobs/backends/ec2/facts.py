@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 
-
-class Sure(Enum):
-    """Where a fact is from, surest first."""
-
-    SDK = "in the service's own model, as the SDK has it"
-    DOCS = "Amazon's documentation"
-    FIELD = "used by others in public repositories"
-    BELIEVED = "believed"
+from jobs.backends.known import Sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

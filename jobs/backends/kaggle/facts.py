@@ -8,26 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
+from jobs.backends.known import Fact, Sure, Words
 
-class Sure(Enum):
-    """Where a fact is from, surest first."""
-
-    SOURCE = "in the source of Kaggle's client"
-    DOCS = "Kaggle's documentation"
-    FIELD = "reported by others from live accounts"
-    BELIEVED = "believed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One number, `seen` in that month; units are in its `what`."""
-
-    what: str
-    value: int
-    sure: Sure
-    seen: str = "2026-10"
+SEEN = "2026-10"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +22,7 @@ class Accelerator:
     shape: str
     cards: int
     sure: Sure
-    seen: str = "2026-10"
+    seen: str = SEEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,30 +43,20 @@ class Source:
     ref: str
     inside: str
     sure: Sure
-    seen: str = "2026-10"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What Kaggle says when it refuses: a part of its text in lower case, what kind that is, and what to do."""
-
-    part: str
-    kind: str
-    hint: str
-    sure: Sure
-    seen: str = "2026-10"
+    seen: str = SEEN
 
 
 SOURCE_BYTES = Fact(
     what="largest source of a kernel that was seen to be taken, in bytes; 1,141,256 were refused",
     value=933_761,
     sure=Sure.FIELD,
+    seen=SEEN,
 )
-SESSION_S = Fact(what="longest session with a GPU or none, in seconds", value=12 * 3600, sure=Sure.DOCS)
-GPU_WEEK_S = Fact(what="time with GPUs in a week, in seconds; asked live", value=30 * 3600, sure=Sure.DOCS)
-GPU_SESSIONS = Fact(what="sessions with a GPU at once", value=2, sure=Sure.FIELD)
-CORES = Fact(what="cores of a session, with a GPU or none", value=4, sure=Sure.BELIEVED)
-LONGEST_NAME = Fact(what="longest name and title, in characters", value=50, sure=Sure.SOURCE)
+SESSION_S = Fact(what="longest session with a GPU or none, in seconds", value=12 * 3600, sure=Sure.DOCS, seen=SEEN)
+GPU_WEEK_S = Fact(what="time with GPUs in a week, in seconds; asked live", value=30 * 3600, sure=Sure.DOCS, seen=SEEN)
+GPU_SESSIONS = Fact(what="sessions with a GPU at once", value=2, sure=Sure.FIELD, seen=SEEN)
+CORES = Fact(what="cores of a session, with a GPU or none", value=4, sure=Sure.BELIEVED, seen=SEEN)
+LONGEST_NAME = Fact(what="longest name and title, in characters", value=50, sure=Sure.SOURCE, seen=SEEN)
 NUMBERS = (SOURCE_BYTES, SESSION_S, GPU_WEEK_S, GPU_SESSIONS, CORES, LONGEST_NAME)
 
 ACCELERATORS = (Accelerator(gpu="T4", shape="NvidiaTeslaT4", cards=2, sure=Sure.SOURCE),)
@@ -98,33 +72,51 @@ SOURCES = (
 LATER = "facegan-job resume RUN when one of them has ended"
 CHECK_SITE = "look at the account's settings on kaggle.com: phone verification gives GPUs and internet"
 REFUSALS: Sequence[Words] = (
-    Words(part="batch gpu session count", kind="capacity", hint=LATER, sure=Sure.FIELD),
-    Words(part="batch cpu session", kind="capacity", hint=LATER, sure=Sure.FIELD),
+    Words(part="batch gpu session count", kind="capacity", hint=LATER, sure=Sure.FIELD, seen=SEEN),
+    Words(part="batch cpu session", kind="capacity", hint=LATER, sure=Sure.FIELD, seen=SEEN),
     Words(
         part="weekly gpu quota",
         kind="quota",
         hint="facegan-job resume RUN after that, or --backend another",
         sure=Sure.FIELD,
+        seen=SEEN,
     ),
-    Words(part="phone", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED),
-    Words(part="verif", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED),
+    Words(part="phone", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="verif", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
     Words(
-        part="accelerator", kind="invalid", hint="facegan-job backends lists what there is", sure=Sure.BELIEVED
+        part="accelerator",
+        kind="invalid",
+        hint="facegan-job backends lists what there is",
+        sure=Sure.BELIEVED,
+        seen=SEEN,
     ),
     Words(
-        part="machine shape", kind="invalid", hint="facegan-job backends lists what there is", sure=Sure.BELIEVED
+        part="machine shape",
+        kind="invalid",
+        hint="facegan-job backends lists what there is",
+        sure=Sure.BELIEVED,
+        seen=SEEN,
     ),
-    Words(part="too large", kind="invalid", hint="this is a defect: the source is measured first", sure=Sure.BELIEVED),
-    Words(part="title", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED),
-    Words(part="slug", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED),
     Words(
-        part="notebook not found", kind="invalid", hint="is it the account that --backend kaggle used before?",
+        part="too large",
+        kind="invalid",
+        hint="this is a defect: the source is measured first",
+        sure=Sure.BELIEVED,
+        seen=SEEN,
+    ),
+    Words(part="title", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="slug", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
+    Words(
+        part="notebook not found",
+        kind="invalid",
+        hint="is it the account that --backend kaggle used before?",
         sure=Sure.FIELD,
+        seen=SEEN,
     ),
-)  # fmt: skip
+)
 """Looked at from the first to the last."""
 
-NAME_TAKEN = Words(part="already in use", kind="taken", hint="another name is tried", sure=Sure.FIELD)
+NAME_TAKEN = Words(part="already in use", kind="taken", hint="another name is tried", sure=Sure.FIELD, seen=SEEN)
 """Of a data set: somebody, most likely an earlier try of ours, made one of this name."""
 
 
