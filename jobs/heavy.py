@@ -1,17 +1,32 @@
-"""Work that needs TensorFlow or MLflow, done by a `python -m facegan` process of its own."""
+"""What is too heavy to load at the start: work that needs TensorFlow or MLflow, done by a process of its own; SDKs."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from facegan import layout, progress
 from facegan.home import VARIABLE
 from facegan.noise import is_noise
 from jobs.context import Context
+from jobs.errors import JobError
+
+
+def sdk(module: str, extra: str) -> ModuleType:
+    """The module that brings a vendor's SDK, loaded when it is first needed.
+
+    Raises:
+        JobError: the SDK is not installed; says how it is.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise JobError(f'"{error.name}" is not installed here', hint=f"pip install 'facegan-job[{extra}]'") from error
 
 
 def command(*arguments: str) -> list[str]:

@@ -5,7 +5,9 @@ Each but `Uncertain` is an answer: no session of that number exists there, and n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from facegan.experiment import Json
 from facegan.ledger import Fold, Ledger, Wish
@@ -52,6 +54,12 @@ class Uncertain(Refusal):
     """No answer, or one that says nothing: the session may exist. It is looked up by its name, never sent again."""
 
     kind = "uncertain"
+
+
+KINDS: Mapping[str, type[Refusal]] = MappingProxyType(
+    {each.kind: each for each in (Quota, Capacity, Auth, InvalidJob, Uncertain)}
+)
+"""By the words that the tables of facts have for them."""
 
 
 def append_refused(ledger: Ledger, session: OpenSession, refusal: Refusal) -> Fold:

@@ -37,6 +37,7 @@ COMMANDS = (
     "pull",
     "sample",
     "report",
+    "export",
     "experiments",
     "backends",
     "doctor",
@@ -44,7 +45,7 @@ COMMANDS = (
 )
 """Each a function of its own name, in a module of its own name."""
 
-GROUPS = ("data", "credentials", "image", "export")
+GROUPS = ("data", "credentials", "image")
 """Each a module with an `app` of several commands."""
 
 UsageError: Any = typer.BadParameter.__bases__[0]  # Typer's own; it exports no name for it

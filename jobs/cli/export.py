@@ -1,4 +1,4 @@
-"""`facegan-job export`: a run's notebook, for a place that a person starts by hand."""
+"""`facegan-job export PLACE RUN`: a run's notebook, for a place that a person starts by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from facegan import layout
 from facegan.errors import BadInputError
-from facegan.experiment import Experiment
+from facegan.experiment import Experiment, unknown
 from facegan.ledger import State
 from facegan.prepared.selection import is_unprepared
 from jobs import context as contexts
@@ -23,8 +23,6 @@ from jobs.errors import JobError
 from jobs.notebook.places import PLACES, Card, Place
 from jobs.notebook.rendering import NEEDED, Page, render
 
-app = typer.Typer(help="Write a notebook that goes on with a run.", rich_markup_mode=None, no_args_is_help=True)
-
 File = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write it here (default: RUN-PLACE.ipynb); - prints it."),
@@ -33,28 +31,18 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a file that hol
 ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "gs": ()}
 
 
-@app.command()
-def colab(
+def export(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help=f"Where it is to be opened: {' or '.join(PLACES)}.")],
     run: options.Run,
     gpu: options.Gpu = None,
     file: File = None,
     store: options.Store = None,
     force: Force = False,
 ) -> int:
-    """Write a notebook for Google Colab that goes on with the run when a person opens and runs it."""
-    return _export(PLACES["colab"], contexts.real(settings.load({"store": store})), run, gpu, file, force=force)
-
-
-@app.command()
-def kaggle(
-    run: options.Run,
-    gpu: options.Gpu = None,
-    file: File = None,
-    store: options.Store = None,
-    force: Force = False,
-) -> int:
-    """Write a notebook for Kaggle's site that goes on with the run when a person opens and runs it."""
-    return _export(PLACES["kaggle"], contexts.real(settings.load({"store": store})), run, gpu, file, force=force)
+    """Write a notebook that goes on with a run when a person opens and runs it."""
+    if place not in PLACES:
+        raise unknown("place", place, PLACES)
+    return _export(PLACES[place], contexts.real(settings.load({"store": store})), run, gpu, file, force=force)
 
 
 def _export(place: Place, context: Context, named: str, gpu: str | None, file: Path | None, *, force: bool) -> int:

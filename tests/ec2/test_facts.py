@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.backends.ec2 import facts
-from jobs.backends.ec2.refusals import KINDS
+from jobs.refusals import KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ec2.md").read_text(encoding="utf-8")
 

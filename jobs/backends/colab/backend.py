@@ -6,9 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from facegan import handed
@@ -23,6 +21,7 @@ from jobs.backends.colab import cells, checks, command, facts, naming, parcel
 from jobs.backends.colab.command import Colab, Limits
 from jobs.backends.colab.notes import Notes, sessions
 from jobs.backends.colab.search import Search
+from jobs.backends.outside import Outside
 from jobs.bundle import SESSION, Wheel, wheel
 from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
 from jobs.settings import Settings
@@ -50,12 +49,9 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Outside):
     """What is around the backend: tests put something else there."""
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    wall_s: Callable[[], float] = time.time
-    sleep: Callable[[float], object] = time.sleep
     limits: Limits = field(default_factory=Limits)
     times: Times = Times()
 

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from jobs.backends.colab import facts
-from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
+from jobs.refusals import KINDS, Refusal, Uncertain
 
-KINDS: Mapping[str, type[Refusal]] = {
-    "quota": Quota,
-    "capacity": Capacity,
-    "auth": Auth,
-    "invalid": InvalidJob,
-    "uncertain": Uncertain,
-}
 LONGEST = 300
 _TOKEN = re.compile(r"(colab-runtime-proxy-token|access_token|code_challenge|state)=[^&\s]+")
 _FRAME = re.compile(r"[╭╮╰╯│─━]+")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import math
 import os
 import urllib.parse
@@ -18,12 +17,11 @@ from facegan.experiment import Json
 from facegan.handed import Handed, Origin
 from facegan.lock import alone
 from facegan.process import Life
-from jobs import address, reference
+from jobs import address, heavy, reference
 from jobs.backends import nvidia
 from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.docker import container, reach
 from jobs.backends.docker.container import Limits, Surroundings
-from jobs.errors import JobError
 from jobs.refusals import InvalidJob, Uncertain
 from jobs.settings import Settings
 
@@ -340,10 +338,7 @@ class DockerBackend(Backend):
 
     @functools.cached_property
     def _engine(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
-        try:
-            return importlib.import_module(ENGINE)
-        except ModuleNotFoundError as error:
-            raise JobError(f'"{error.name}" is not installed here', hint="pip install 'facegan-job[docker]'") from error
+        return heavy.sdk(ENGINE, "docker")
 
     @contextlib.contextmanager
     def _asked(self) -> Iterator[Any]:

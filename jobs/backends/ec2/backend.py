@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
-import os
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,13 +14,14 @@ from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
 from facegan.storage import ObjectStore, open_store
+from jobs import heavy
 from jobs.backends import vm
 from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.ec2 import checks, ending, facts, naming, refusals, request, script
 from jobs.backends.ec2.notes import Notes
 from jobs.backends.ec2.refusals import AnswerError
 from jobs.backends.ec2.request import Candidate, Wanted
-from jobs.errors import JobError
+from jobs.backends.outside import Outside
 from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
@@ -48,12 +46,9 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Outside):
     """What is around the backend: tests put something else there."""
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    wall_s: Callable[[], float] = time.time
-    sleep: Callable[[float], object] = time.sleep
     times: Times = Times()
     life: vm.Life = field(default_factory=vm.Life)
 
@@ -338,10 +333,7 @@ class Ec2Backend(Backend):
 
     @functools.cached_property
     def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
-        try:
-            return importlib.import_module(CLIENT)
-        except ModuleNotFoundError as error:
-            raise JobError(f'"{error.name}" is not installed here', hint="pip install 'facegan-job[aws]'") from error
+        return heavy.sdk(CLIENT, "aws")
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:

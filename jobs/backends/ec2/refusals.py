@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from jobs.backends.ec2 import facts
 from jobs.backends.ec2.request import Candidate
 from jobs.errors import JobError
-from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
-
-KINDS: Mapping[str, type[Refusal]] = {"auth": Auth, "invalid": InvalidJob, "quota": Quota}
+from jobs.refusals import KINDS, Capacity, Quota, Refusal
 
 
 class AnswerError(JobError):
@@ -23,7 +21,7 @@ class AnswerError(JobError):
 def of_error(error: AnswerError) -> Refusal:
     """The refusal that this answer means. One that nobody knows concludes nothing."""
     kind, hint = facts.KINDS.get(error.code, ("uncertain", facts.AGAIN))
-    return KINDS.get(kind, Uncertain)(error.message, hint=hint)
+    return KINDS[kind](error.message, hint=hint)
 
 
 def no_room(tried: Sequence[Candidate], said: AnswerError) -> Capacity:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.parcel import Parcels
 from jobs.backends.kaggle.pushing import push
 from jobs.backends.kaggle.refusals import AnswerError
+from jobs.backends.outside import Outside
 from jobs.bundle import SESSION, Wheel, wheel
 from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
 from jobs.settings import Settings
@@ -47,13 +46,10 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Outside):
     """What is around the backend: tests put something else there."""
 
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     user_home: Path = field(default_factory=Path.home)
-    sleep: Callable[[float], object] = time.sleep
-    wall_s: Callable[[], float] = time.time
     times: Times = Times()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from facegan.errors import FaceganError
 from facegan.experiment import Json
 from jobs.backends.kaggle import facts
-from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal
+from jobs.refusals import KINDS, Auth, InvalidJob, Quota, Refusal
 
 TOO_LARGE = 413
 UNKNOWN_TO_IT = (401, 403, 404)
@@ -31,9 +31,6 @@ def of_text(text: str) -> Refusal | None:
         return None
     said = f'Kaggle refuses: "{text.strip()}"'
     return KINDS[words.kind](said, hint=words.hint)
-
-
-KINDS: Mapping[str, type[Refusal]] = {"quota": Quota, "capacity": Capacity, "auth": Auth, "invalid": InvalidJob}
 
 
 def with_reset(quota: Quota, resets_at: datetime | None) -> Quota:
