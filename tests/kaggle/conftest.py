@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.backends.kaggle.backend import KaggleBackend
-from tests.fakes.kaggle import Kaggle, running, sandbox
+from tests.fakes import rooted
+from tests.fakes.kaggle import Kaggle, running
 from tests.kaggle.submitting import backend
 
 
 @pytest.fixture
 def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kaggle]:
     """Running, with one user and her token; an hour of it is a minute."""
-    if reason := sandbox.why_not():
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    rooted.require()
     with running(tmp_path_factory.mktemp("kaggle")) as kaggle:
         yield kaggle
 

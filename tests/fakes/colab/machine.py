@@ -1,6 +1,6 @@
 """One machine: a root of its own with Colab's folders, its kernel, and whatever the kernel starts.
 
-Built from the same parts as the stand-in for Kaggle's (tests/fakes/kaggle/sandbox.py): a mount and a process namespace
+Built from the same parts as the stand-in for Kaggle's (tests/fakes/rooted.py): a mount and a process namespace
 of its own, this machine's system read-only, and the Python of the tests without this project.
 """
 
@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.kaggle import sandbox
-from tests.fakes.kaggle.sandbox import _bound, _etc, _python, _system, _unshare, _words
+from tests.fakes import rooted
+from tests.fakes.rooted import bound, python, unshare, words
 
 LAUNCHER = Path(__file__).parent / "kernel_launcher.py"
 INSIDE = "/opt/colab/colab_kernel_launcher.py"  # [F] the kernel's process has such a name
@@ -62,7 +62,7 @@ class Machine:
             if self.is_over:
                 return
             self.why = why
-        sandbox.kill(self._process)
+        rooted.kill(self._process)
         for _, done in self._cells.values():
             done.set()
 
@@ -110,10 +110,10 @@ class Machine:
         return Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0]
 
     def _live(self) -> None:
-        """In a thread that lives as long: what `_unshare` starts dies with the thread that starts it."""
+        """In a thread that lives as long: what `unshare` starts dies with the thread that starts it."""
         self._process = subprocess.Popen(
-            [*_unshare(), "/bin/sh", str(self.folder / "start.sh")],
-            env={"HOME": "/root", "PATH": f"{Path(sys.prefix) / 'bin'}:{sandbox.PATH}", **self._environment},
+            [*unshare(), "/bin/sh", str(self.folder / "start.sh")],
+            env={"HOME": "/root", "PATH": f"{Path(sys.prefix) / 'bin'}:{rooted.PATH}", **self._environment},
             cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self.folder / "errors.txt").open("wb"),
             start_new_session=True,
         )  # fmt: skip
@@ -144,22 +144,13 @@ class Machine:
 
     def _steps(self) -> list[str]:
         folder, new = self.folder, self.folder / "new"
-        steps = ["set -e", _words("mount", "-t", "tmpfs", "none", new)]
-        for name in sandbox.SYSTEM:
-            steps += _system(Path("/") / name, new)
-        steps += _etc(new)
-        steps += [
-            _words("mkdir", "-p", *(new / name for name in ("dev", "proc", "sys", "var/tmp", "run", "mnt"))),
-            _words("mount", "--rbind", "/dev", new / "dev"),
-            _words("mount", "-t", "proc", "proc", new / "proc"),
-            _words("mount", "--rbind", "/sys", new / "sys"),
-        ]
+        steps = rooted.root(new)
         for name, where in (("content", "content"), ("root", "root"), ("tmp", "tmp"), ("bin", "opt/bin")):
-            steps += _bound(folder / name, new / where)
-        steps += _bound(folder / "colab", new / "opt/colab", read_only=True)
-        steps += _python(new)
-        inside = f"cd /content && exec {_words('python3', '-S', INSIDE)}"
-        return [*steps, _words("cd", new), f"exec {_words('chroot', '.', '/bin/sh', '-c', inside)}"]
+            steps += bound(folder / name, new / where)
+        steps += bound(folder / "colab", new / "opt/colab", read_only=True)
+        steps += python(new)
+        inside = f"cd /content && exec {words('python3', '-S', INSIDE)}"
+        return [*steps, words("cd", new), f"exec {words('chroot', '.', '/bin/sh', '-c', inside)}"]
 
 
 def environment(manager: str, accelerator: str) -> dict[str, str]:

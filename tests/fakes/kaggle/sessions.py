@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.fakes import rooted
 from tests.fakes.kaggle import sandbox
 from tests.fakes.kaggle.accounts import Account
 from tests.fakes.kaggle.clock import TICK, Clock
@@ -131,7 +132,7 @@ class Session:
             self._begin(process)
             why = self._until_over(process)
         finally:
-            sandbox.kill(process)
+            rooted.kill(process)
         for reader in readers:
             reader.join()
         self._saved(why, exit_code=process.returncode)
