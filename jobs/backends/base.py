@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,10 +11,12 @@ from datetime import datetime
 from typing import Protocol
 
 from facegan.accounts import Credentials
-from facegan.errors import BadInputError
+from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.process import Life
 from jobs.carrying.packing import Luggage
+
+LAST_WORDS_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +198,14 @@ class Backend(Protocol):
     def fate(self, ref: Json) -> Fate:
         """Whether that session lives. Unknown, when the backend cannot tell, is no answer. Never raises."""
 
-    @abstractmethod
     def last_words(self, order: Order) -> str:
-        """What the session printed outside the store: all there is of one that never took its lease."""
+        """The end of what the session printed outside the store: all there is of one that never took its lease.
+
+        Nothing, where its place does not answer.
+        """
+        with contextlib.suppress(FaceganError):
+            return "".join(self.printed(order))[-LAST_WORDS_CHARACTERS:]
+        return ""
 
     @abstractmethod
     def sweep(self, run_url: str, keep: Collection[int]) -> None:

@@ -102,7 +102,7 @@ class Secured:
 
 
 @pytest.fixture
-def secured(tmp_path: Path) -> Iterator[Secured]:
+def secured(tmp_path: Path, engine: object) -> Iterator[Secured]:  # noqa: ARG001 - behind the door
     """It asks who comes, and lets in whom its authority knows."""
     folder, server = tmp_path / "certificates", tmp_path / "server"
     authority, key = made(folder, "authority", None)

@@ -67,6 +67,7 @@ def test_it_is_stopped_for_certain_and_keeps_what_it_printed(
     assert list(backend.printed(order)) == ["first\n"]
 
 
+@pytest.mark.usefixtures("engine")
 def test_of_a_container_that_is_not_there_nothing_is_said(order: Order, backend: DockerBackend) -> None:
     known = {"engine": "", "container": "none"}
     assert list(backend.printed(order)) == []

@@ -146,6 +146,7 @@ def test_a_pull_that_breaks_off_is_said(rough: bool, pushed: str, typist: User) 
     assert pushed in raised.value.message or door.url in raised.value.message
 
 
+@pytest.mark.usefixtures("engine")
 def test_an_image_that_is_in_no_registry_is_said(registry: str, typist: User) -> None:
     chosen = backend(typist.home, f"{registry}/me/nothing:1")
     with pytest.raises(BadInputError, match=f'image "{registry}/me/nothing:1" cannot be pulled'):

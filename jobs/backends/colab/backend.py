@@ -15,6 +15,7 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
+from jobs.backends import promised
 from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Order
 from jobs.backends.base import Machine as TrainedOn
 from jobs.backends.colab import cells, checks, command, facts, naming, parcel
@@ -23,10 +24,9 @@ from jobs.backends.colab.notes import Notes, sessions
 from jobs.backends.colab.search import Search
 from jobs.backends.outside import Outside
 from jobs.bundle import SESSION, Wheel, wheel
-from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
+from jobs.refusals import Auth, Refusal, Uncertain
 from jobs.settings import Settings
 
-LAST_WORDS_CHARACTERS = 4000
 ENDING_LOOK_S = 2.0
 
 
@@ -104,7 +104,7 @@ class ColabBackend(Backend):
 
     def command(self, order: Order) -> Json:
         """Each call that `submit` would make, and what goes up as bytes by its digest; secrets are made later."""
-        session, made = naming.name(order), self._pinned(order)
+        session, made = naming.name(order), promised.program(order)
         whole = self._packed(order, made)
         there = naming.folder(session)
         typed = self._colab(session).arguments
@@ -139,7 +139,7 @@ class ColabBackend(Backend):
         """
         session = naming.name(order)
         spelled = _spelled(order.gpu)
-        made = self._pinned(order)
+        made = promised.program(order)
         notes, search = Notes(self._home, session), self._search(session)
         notes.open()
         notes.handed.unlink(missing_ok=True)
@@ -183,11 +183,6 @@ class ColabBackend(Backend):
             return Fate(life=Life.GONE, why=_why(json.loads(end)))
         except (FaceganError, KeyError, ValueError, TypeError):
             return Fate(life=Life.UNKNOWN)
-
-    def last_words(self, order: Order) -> str:
-        with contextlib.suppress(FaceganError):
-            return "".join(self.printed(order))[-LAST_WORDS_CHARACTERS:]
-        return ""
 
     def printed(self, order: Order) -> Iterator[str]:
         """From the machine as long as there is one; then what was kept of it here."""
@@ -290,16 +285,6 @@ class ColabBackend(Backend):
         answer = colab.ask(session, cells.start(session, _digest(whole)))
         if not answer.get("began"):
             raise Uncertain(f"the session did not begin at Colab: {answer.get('why')}", hint="type the same again")
-
-    def _pinned(self, order: Order) -> Wheel:
-        """The program that was promised for this session: the one that is installed here, or none."""
-        made = wheel(SESSION)
-        if (promised := order.bundle.get("sha256")) not in {None, made.sha256}:
-            raise InvalidJob(
-                f"session {order.number} was to run the program {str(promised)[:12]}, and another is here now",
-                hint=f"facegan-job resume {order.run} starts the next session with this one",
-            )
-        return made
 
     def _packed(self, order: Order, made: Wheel) -> bytes:
         return parcel.pack(self._for_session(order, made), made.data)

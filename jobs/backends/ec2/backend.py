@@ -26,7 +26,6 @@ from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
 CLIENT = "jobs.backends.ec2.client"  # loaded when EC2 is first asked: it brings the SDK
-LAST_WORDS_CHARACTERS = 4000
 LARGEST_LOG = 1 << 20
 MARKETS = (facts.SPOT, facts.ON_DEMAND)
 
@@ -161,11 +160,6 @@ class Ec2Backend(Backend):
             return Fate(life=Life.GONE, why=ending.why(described, vm.why(said or "")))
         except (FaceganError, KeyError, TypeError, ValueError):
             return Fate(life=Life.UNKNOWN)
-
-    def last_words(self, order: Order) -> str:
-        with contextlib.suppress(FaceganError):
-            return "".join(self.printed(order))[-LAST_WORDS_CHARACTERS:]
-        return ""
 
     def printed(self, order: Order) -> Iterator[str]:
         """From the log that the machine has left in the store; before that, and without one, from its console."""

@@ -13,6 +13,7 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.lock import alone, alone_if_free
 from facegan.process import Life
+from jobs.backends import promised
 from jobs.backends.base import Allowance, Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.kaggle import account, api, checks, ending, facts, kernel, parcel, refusals, returned, script
 from jobs.backends.kaggle.account import Account, Found
@@ -23,10 +24,8 @@ from jobs.backends.kaggle.pushing import push
 from jobs.backends.kaggle.refusals import AnswerError
 from jobs.backends.outside import Outside
 from jobs.bundle import SESSION, Wheel, wheel
-from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
+from jobs.refusals import Auth, Refusal, Uncertain
 from jobs.settings import Settings
-
-LAST_WORDS_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ class KaggleBackend(Backend):
     def command(self, order: Order) -> Json:
         """The push and the data set. What goes as bytes is named by its digest; secrets are made later."""
         owner = self._sign_in().user
-        made = self._pinned(order)
+        made = promised.program(order)
         dataset = kernel.dataset_name(order, 1)
         text, apart = self._text(order, dataset, made)
         files = [parcel.HANDED, *([parcel.WHEEL] if apart else [])]
@@ -133,7 +132,7 @@ class KaggleBackend(Backend):
         if found is not None:
             self._notes.answered(kernel.name(order))
             return ref
-        made = self._pinned(order)
+        made = promised.program(order)
         text, _ = self._text(order, kernel.dataset_name(order, 1), made)
         kernel.request(owner, order, text, "")  # refused before anything is made
         dataset = self._hand_over(order, hand, made)
@@ -190,12 +189,6 @@ class KaggleBackend(Backend):
                 said = ending.printed(self._api(), owner, name, self._world.wall_s)
             return Fate(life=Life.GONE, why=ending.why(status, said))
         return Fate(life=Life.UNKNOWN)
-
-    def last_words(self, order: Order) -> str:
-        with contextlib.suppress(FaceganError):
-            owner, name = self._sign_in().user, kernel.name(order)
-            return ending.printed(self._api(), owner, name, self._world.wall_s)[-LAST_WORDS_CHARACTERS:]
-        return ""
 
     def printed(self, order: Order) -> Iterator[str]:
         """From the live log, which is listened to for a moment, or from what is kept of an ended session."""
@@ -309,16 +302,6 @@ class KaggleBackend(Backend):
             return found.state in api.ENDED
         made_at = self._notes.made_at(dataset)
         return made_at is not None and self._world.wall_s() - made_at > self._world.times.abandoned_s
-
-    def _pinned(self, order: Order) -> Wheel:
-        """The program that was promised for this session: the one that is installed here, or none."""
-        made = wheel(SESSION)
-        if (promised := order.bundle.get("sha256")) not in {None, made.sha256}:
-            raise InvalidJob(
-                f"session {order.number} was to run the program {str(promised)[:12]}, and another is here now",
-                hint=f"facegan-job resume {order.run} starts the next session with this one",
-            )
-        return made
 
     def _for_session(self, order: Order, dataset: str, made: Wheel) -> Json:
         attached = kernel.source(order)
