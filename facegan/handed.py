@@ -1,7 +1,8 @@
 """What a session that was started elsewhere is handed: one file, secret, and its owner's alone.
 
 Whoever starts a session on somebody else's machine puts this file where only the session can read it: into a
-container's own volume, a private data set. Nothing of it is in an argument, a variable of the container, or a label.
+container's own volume, a private data set. Nothing of it is in an argument or a label, nor in a variable of the
+container, but where a place's own secrets come as variables and in no other way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 
+RESUME = "facegan-job resume RUN"
+NOT_WHOLE = (ValueError, KeyError, TypeError, AttributeError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -82,26 +85,48 @@ def read(path: Path) -> Handed:
         BadInputError: the file is not there, or not whole. What is in it is not said.
     """
     try:
-        found = json.loads(path.read_bytes())
-        return Handed(
-            environment={str(name): str(value) for name, value in found["environment"].items()},
-            files={str(name): base64.b64decode(data, validate=True) for name, data in found["files"].items()},
-            origin=Origin(backend=str(found["backend"]), host=found["host"], ref=found["ref"]),
-            grace_s=found["grace_s"],
-            gpu=found["gpu"],
-            budget_s=found.get("budget_s"),
-            source=Path(found["source"]) if found.get("source") else None,
-            cloud=found.get("cloud"),
-            found=dict(found.get("found") or {}),
-        )
+        return _parse(path.read_bytes())
     except OSError as error:
         raise BadInputError(
-            f'what the session was handed, "{path}", cannot be read: {error.strerror}', hint="facegan-job resume RUN"
+            f'what the session was handed, "{path}", cannot be read: {error.strerror}', hint=RESUME
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadInputError(
-            f'what the session was handed, "{path}", is not whole', hint="facegan-job resume RUN"
-        ) from None
+    except NOT_WHOLE:
+        raise BadInputError(f'what the session was handed, "{path}", is not whole', hint=RESUME) from None
+
+
+def to_text(handed: Handed) -> str:
+    """For places that have no file for it, and keep a variable secret."""
+    return base64.b64encode(to_bytes(handed)).decode()
+
+
+def take(name: str, environment: MutableMapping[str, str]) -> Handed:
+    """The inverse of `to_text`, from a variable that no process begun from here on inherits.
+
+    Raises:
+        BadInputError: it is not set, or not whole. What is in it is not said.
+    """
+    text = environment.pop(name, None)
+    if not text:
+        raise BadInputError(f'what the session was handed is not in the variable "{name}"', hint=RESUME)
+    try:
+        return _parse(base64.b64decode(text, validate=True))
+    except NOT_WHOLE:
+        raise BadInputError(f'what the session was handed in "{name}" is not whole', hint=RESUME) from None
+
+
+def _parse(data: bytes) -> Handed:
+    found = json.loads(data)
+    return Handed(
+        environment={str(name): str(value) for name, value in found["environment"].items()},
+        files={str(name): base64.b64decode(data, validate=True) for name, data in found["files"].items()},
+        origin=Origin(backend=str(found["backend"]), host=found["host"], ref=found["ref"]),
+        grace_s=found["grace_s"],
+        gpu=found["gpu"],
+        budget_s=found.get("budget_s"),
+        source=Path(found["source"]) if found.get("source") else None,
+        cloud=found.get("cloud"),
+        found=dict(found.get("found") or {}),
+    )
 
 
 def apply(handed: Handed, environment: MutableMapping[str, str], folder: Path) -> None:

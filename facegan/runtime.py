@@ -49,8 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("run_url", help="where the run is: <store>/runs/<run>")
     parser.add_argument("--session", type=int, help="the number this session was asked for under")
     parser.add_argument("--handed", type=Path, metavar="FILE", help="what whoever started it hands to it")
+    parser.add_argument("--handed-in", metavar="VARIABLE", help="the variable that this is in, where it is in no file")
     asked = parser.parse_args(arguments)
-    given = handed.read(asked.handed) if asked.handed else handed.Handed()
+    given = _given(asked.handed, asked.handed_in)
     stop = StopSignal()
     _stop_on_signals(stop, given.grace_s or GRACE_S)  # first: the first process of a container hears no other way
     handed.apply(given, os.environ, home())
@@ -92,6 +93,12 @@ def main(arguments: Sequence[str]) -> int:
     _ignore_signals()
     console.close()
     return code
+
+
+def _given(file: Path | None, variable: str | None) -> handed.Handed:
+    if variable is not None:
+        return handed.take(variable, os.environ)
+    return handed.read(file) if file else handed.Handed()
 
 
 def new_id() -> str:

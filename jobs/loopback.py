@@ -15,6 +15,10 @@ def is_loopback(host: str | None) -> bool:
     return host is not None and (host in {"localhost", "::1"} or host.startswith("127."))
 
 
+def is_loopback_url(url: str) -> bool:
+    return is_loopback(urllib.parse.urlsplit(url).hostname)
+
+
 def of_store(url: str, environment: Mapping[str, str]) -> str | None:
     """The store's endpoint, as host and port, if it is on loopback."""
     parts = urllib.parse.urlsplit(url)

@@ -1,0 +1,1 @@
+"""Sessions as workflows of Gradient, at Paperspace (docs/gradient.md)."""
