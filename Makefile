@@ -18,7 +18,7 @@ setup: $(VENV)/.ready ## make .venv with everything
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,report,faces,aws,gcp,docker]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAIN),demo,track,report,faces,aws,gcp,gce,docker]' --group dev
 	touch $@
 
 demo: setup ## train a DCGAN on real digits to its end: two to four minutes on two cores
@@ -27,7 +27,7 @@ demo: setup ## train a DCGAN on real digits to its end: two to four minutes on t
 	@echo "The last picture is $$(ls demo/$(DEMO)/samples/*.png | tail -n 1); the curves: $(BIN)/facegan-job ui"
 
 test: setup ## run the tests, two files at a time
-	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup ## run the tests and their long tails
 	$(BIN)/python -m pytest

@@ -45,7 +45,7 @@ def unsaid(port: type) -> set[str]:
 def test_a_scheme_leads_to_a_store(scheme: str) -> None:
     found = resolve(storage.SCHEMES[scheme])
     assert isinstance(found, type)
-    assert verbs(ObjectStore) == {"get", "put", "put_new", "list", "sizes", "folders", "delete"}
+    assert verbs(ObjectStore) == {"get", "put", "put_new", "list", "sizes", "times", "folders", "delete"}
     assert verbs(ObjectStore) <= verbs(found), "each verb is its own, none is the port's empty one"
     assert callable(getattr(found, "open", None))
 

@@ -1,8 +1,9 @@
-"""The real servers: started as processes of their own, on free ports of the loopback, once a session."""
+"""The real servers: started as processes of their own, on free ports of the loopback."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import pytest
 
 BUCKET = "bucket"
 HERE = Path(__file__).parent
+UNTIL_THE_END = contextlib.ExitStack()  # of all tests of this process: tests/conftest.py closes it
 NOBODY = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -34,7 +37,7 @@ def require(*modules: str) -> None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if not missing:
         return
-    why = f"{', '.join(missing)}: not installed (pip install --group dev '.[aws,gcp]')"
+    why = f"{', '.join(missing)}: not installed (pip install --group dev '.[aws,gcp,gce]')"
     if os.environ.get("CI"):
         pytest.fail(why)
     pytest.skip(why)
@@ -67,6 +70,17 @@ def moto() -> Iterator[str]:
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
         boto3.session.Session(**keys).client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
         yield url
+
+
+@functools.cache
+def shared_moto() -> str:
+    """One for all tests of this process, since it takes seconds to start: each keeps below a prefix of its own."""
+    return UNTIL_THE_END.enter_context(moto())
+
+
+def bucket() -> str:
+    """The URL of a store there that nobody else has."""
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}?endpoint={shared_moto()}"
 
 
 @contextlib.contextmanager

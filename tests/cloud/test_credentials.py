@@ -456,7 +456,7 @@ def test_the_command_prints_a_script_that_starts_a_session_with_them(
     assert lines[:4] == ["-m", "facegan", "run", layout.run_url(bucket.url, RUN)]
     environment = dict(line.split("=", 1) for line in lines[4:])
     assert environment["AWS_SESSION_TOKEN"] == bucket.gate.tokens[environment["AWS_ACCESS_KEY_ID"]]
-    store = bucket.with_keys({name: environment[name] for name in environment if name != "AWS_REGION"})
+    store = bucket.with_keys({name: environment[name] for name in environment if name != "AWS_DEFAULT_REGION"})
     assert Session(store=store, holder="first", number=1).run() is SessionExit.FINISHED
     del home
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,8 @@ SUBMIT = ("submit", "dcgan-mnist", "--name", "a-run", "--gpu", "t4", "--backend"
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with servers.moto() as endpoint:
-        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+def bucket() -> str:
+    return servers.bucket()
 
 
 def surroundings(colab: Colab | None, store: str, home: Path) -> dict[str, str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
 
-from facegan.ledger import Fold, State
+from facegan.ledger import Fold, Ledger, State
 from facegan.storage import open_store
 from facegan.verify import verify
 from jobs import context as contexts
-from jobs import launch, recipe, settings
+from jobs import launch, orders, recipe, settings
 from jobs.backends.colab import naming
 from jobs.backends.colab.backend import Times
 from jobs.context import Context
-from jobs.launch import Place
+from jobs.orders import Place
 from tests.cloud import servers
 from tests.cloud.test_killed_training import copied
 from tests.colab.submitting import SOON, backend
@@ -28,18 +28,17 @@ from tests.fakes.colab.fake import BEFORE
 CADENCE = 8  # steps between checkpoints
 CANARY = "canary-7d30a1f4"
 KEYS = {"AWS_ACCESS_KEY_ID": f"id-{CANARY}", "AWS_SECRET_ACCESS_KEY": f"key-{CANARY}"}
-GRACE_S = launch.SHORTEST_GRACE_S
+GRACE_S = orders.SHORTEST_GRACE_S
 HURRIED = Times(session_s=2 * GRACE_S + 12, margin_s=1.0)  # hardly a second of it is for training
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store(monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket that sessions reach as they would any other service that speaks S3."""
     servers.require("tensorflow", "boto3")
     for name, value in {**servers.NOBODY, **KEYS}.items():
         monkeypatch.setenv(name, value)
-    with servers.moto() as endpoint:
-        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+    return servers.bucket()
 
 
 @pytest.fixture
@@ -52,8 +51,14 @@ def place(colab: Colab, context: Context, times: Times = SOON) -> Place:
     return Place(backend=here, gpu=None, bundle=here.bundle(None))
 
 
+@functools.cache
+def ledger_of(context: Context) -> Ledger:
+    """One for all that is asked of it: a new one reads every entry again, and a test that waits asks often."""
+    return context.ledger(RUN)
+
+
 def fold(context: Context) -> Fold:
-    return context.ledger(RUN).refresh()
+    return ledger_of(context).refresh()
 
 
 def log(colab: Colab) -> str:

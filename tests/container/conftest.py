@@ -77,9 +77,8 @@ def credentials(boring_environment: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    with servers.moto() as url:
-        yield url
+def moto() -> str:
+    return servers.shared_moto()
 
 
 @pytest.fixture

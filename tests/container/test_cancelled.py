@@ -67,6 +67,17 @@ def test_it_is_stopped_for_certain_and_keeps_what_it_printed(
     assert list(backend.printed(order)) == ["first\n"]
 
 
+@pytest.mark.parametrize("ref", [REFUSES], indirect=True)
+def test_it_is_killed_without_a_word(ref: dict[str, str], backend: DockerBackend) -> None:
+    backend.kill({**ref, "engine": "another"})
+    assert backend.fate(ref).life is Life.ALIVE
+    backend.kill(ref)
+    while backend.fate(ref).life is Life.ALIVE:
+        continue
+    assert backend.fate(ref).why == "its container was killed"
+    backend.kill(ref)
+
+
 @pytest.mark.usefixtures("engine")
 def test_of_a_container_that_is_not_there_nothing_is_said(order: Order, backend: DockerBackend) -> None:
     known = {"engine": "", "container": "none"}

@@ -12,7 +12,7 @@ import pytest
 
 from facegan.accounts import Credentials
 from facegan.process import Life
-from jobs import address, launch
+from jobs import address, launch, orders
 from jobs import engine as engines
 from jobs.backends.base import Fate
 from jobs.backends.docker import DockerBackend
@@ -77,7 +77,7 @@ def test_a_session_that_is_asked_for_again_is_the_one_that_lives(
     context = waiting.context
     session = waiting.fold().open[0]
     backend = DockerBackend(context.settings)
-    assert backend.submit(launch.order(context, RUN, session), hand) == session.ref
+    assert backend.submit(orders.order(context, RUN, session), hand) == session.ref
     assert len(waiting.containers()) == 1
 
 
@@ -94,7 +94,7 @@ def dying(act: Callable[..., object], *, after: bool) -> Callable[..., object]:
 
 def resume(user: Docked) -> None:
     context = user.context
-    launch.resume(context, context.ledger(RUN), launch.place(context, None, None), None, print)
+    launch.resume(context, context.ledger(RUN), orders.place(context, None, None), None, print)
 
 
 def test_killed_at_any_step_and_repeated_a_command_has_started_one_container(

@@ -23,8 +23,14 @@ from tests.security.canaries import canary, forms
 FACTS = """
 import importlib.util, json, os, pathlib, sys
 found = {name: importlib.util.find_spec(name) is not None for name in sys.argv[1:]}
-venv = pathlib.Path(sys.prefix)
 writable = []
+
+def compiled(package): # how many sources, how many of them have bytecode, of which kinds: 1 is without a source's time
+    top = pathlib.Path(importlib.util.find_spec(package).origin).parent
+    sources = list(top.rglob("*.py"))
+    there = [found for found in map(pathlib.Path, map(importlib.util.cache_from_source, sources)) if found.exists()]
+    return [len(sources), len(there), sorted({found.read_bytes()[4] for found in there})]
+
 for folder in ("/", "/opt/facegan", "/usr", "/scratch"):
     try:
         at = pathlib.Path(folder) / "written"
@@ -35,7 +41,8 @@ for folder in ("/", "/opt/facegan", "/usr", "/scratch"):
         pass
 print(json.dumps({
     "found": found, "uid": os.getuid(), "home": str(pathlib.Path.home()), "pid": os.getpid(), "writable": writable,
-    "bytecode": sum(1 for _ in venv.rglob("*.pyc")), "left": sorted(os.listdir("/opt")), "prefix": sys.prefix,
+    "bytecode": {name: compiled(name) for name in ("tensorflow", "keras", "boto3", "facegan")},
+    "left": sorted(os.listdir("/opt")), "prefix": sys.prefix,
 }))
 """
 PYTHON = "/opt/facegan/bin/python"
@@ -103,7 +110,10 @@ def test_it_holds_what_a_session_needs_and_no_more(engine: Any, image: str, volu
     assert facts["uid"] == int(user.partition(":")[0])
     assert facts["home"] == "/scratch"
     assert facts["pid"] == 1, "the engine's signals reach Python"
-    assert facts["bytecode"] == 0
+    for name in ("tensorflow", "keras", "boto3"):
+        sources, there, kinds = facts["bytecode"][name]
+        assert (there, kinds) == (sources, [1]), "a session would compile it at each start, and can keep nothing"
+    assert facts["bytecode"]["facegan"][1] == 0, "our code is a small layer"
     assert facts["left"] == ["facegan"]
 
 

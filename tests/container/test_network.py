@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from facegan.ledger import State
-from jobs import launch
+from jobs import launch, orders
 from tests.container.moments import Moment
 from tests.container.runs import DONE, Docked, at_once
 from tests.e2e.outcome import Outcome
@@ -54,7 +54,7 @@ def not_restored(user: Docked, untouched: Outcome) -> None:
     user.proxy.plan = moment = Moment(kind="state", count=3, act=act)
     user.create()
     context = user.context
-    launch.submit(context, context.ledger(RUN), launch.place(context, None, None), print)
+    launch.submit(context, context.ledger(RUN), orders.place(context, None, None), print)
     assert user.exit_code() in {75, 137}
     assert moment.came.is_set()
     assert user.kinds()[-2:] == ["checkpoint", "checkpoint"], "nothing was written since"
@@ -72,6 +72,6 @@ def not_restored(user: Docked, untouched: Outcome) -> None:
 def test_a_network_that_is_cut_costs_no_step(
     users: Callable[[str], Docked], untouched: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "SHORTEST_GRACE_S", GRACE_S)  # of what is launched in here: not of typed commands
+    monkeypatch.setattr(orders, "SHORTEST_GRACE_S", GRACE_S)  # of what is launched in here: not of typed commands
     lucky, unlucky = users("lucky"), users("unlucky")
     at_once(lambda: restored(lucky, untouched), lambda: not_restored(unlucky, untouched))

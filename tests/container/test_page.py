@@ -19,7 +19,7 @@ import pytest
 
 from facegan.errors import FaceganError
 from facegan.ledger import State
-from jobs import address, launch, settings
+from jobs import address, orders, settings
 from jobs import context as contexts
 from jobs.backends.base import Order
 from jobs.backends.docker import DockerBackend, container, reach
@@ -114,7 +114,7 @@ def said(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> l
         says(lambda: backend.submit(gone, lambda: None))
         says(lambda: DockerBackend(dataclasses.replace(settled, image="facegan-job:none")).bundle(None))
         says(lambda: reach.from_inside("s3://bucket?endpoint=http://127.0.0.1:9000", {}, []))
-        says(lambda: launch.place(contexts.real(settled), "docker", None, "ssh://me@gpu-box"))
+        says(lambda: orders.place(contexts.real(settled), "docker", None, "ssh://me@gpu-box"))
         if "nvidia" not in engine.info()["Runtimes"]:
             says(lambda: backend.submit(order, lambda: None))
         made = engine.api.create_container_from_config(taken, container.name(order))["Id"]

@@ -7,6 +7,7 @@ it is `python -m facegan run`, on a store that does the harm.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -131,6 +132,7 @@ def session(environment: Mapping[str, str], run_url: str, number: int | None, mo
     sys.exit(int(runtime.main([run_url, *(["--session", str(number)] if number else [])])))
 
 
+@functools.cache
 def ready() -> None:
     """Have the server started, in an environment of its own."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
@@ -151,6 +153,7 @@ def start(
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ForkServerProcess:
     """Start one session beside the caller, with something more in its environment."""
+    ready()
     child = multiprocessing.get_context("forkserver").Process(
         target=session, args=({**environment, "FACEGAN_HOME": str(home)}, run_url, number, moment), daemon=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from facegan.experiment import Json
-from facegan.ledger import Fold
+from facegan.ledger import Fold, Ledger
 from jobs import context as contexts
 from jobs import launch, settings
 from jobs.backends.kaggle import kernel
 from jobs.backends.kaggle.backend import KaggleBackend, Times, World
 from jobs.context import Context
-from jobs.launch import Place
+from jobs.orders import Place
 from tests.cloud import servers
 from tests.fakes.kaggle import Kaggle
 
@@ -36,8 +37,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     servers.require("tensorflow", "boto3")
     for name, value in servers.NOBODY.items():
         monkeypatch.setenv(name, value)
-    with servers.moto() as endpoint:
-        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+    yield servers.bucket()
 
 
 def signed_in(kaggle: Kaggle, store: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
@@ -60,15 +60,21 @@ def name(context: Context, number: int, run: str = RUN) -> str:
     return kernel.session_name(run, f"{context.store.url}/runs/{run}", number)
 
 
+@functools.cache
+def ledger(context: Context, run: str) -> Ledger:
+    """One for all that is asked of it: a new one reads every entry again, and tests that wait ask often."""
+    return context.ledger(run)
+
+
 def fold(context: Context, run: str = RUN) -> Fold:
-    return context.ledger(run).refresh()
+    return ledger(context, run).refresh()
 
 
 def said(context: Context, kind: str, run: str = RUN) -> list[Json]:
     """What the entries of one kind say."""
-    ledger = context.ledger(run)
-    ledger.refresh()
-    return [dict(entry.body) for entry in ledger.entries() if entry.kind == kind]
+    told = ledger(context, run)
+    told.refresh()
+    return [dict(entry.body) for entry in told.entries() if entry.kind == kind]
 
 
 def newest_state(context: Context, run: str = RUN) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,9 @@ Export = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def endpoint() -> str:
     servers.require("tensorflow", "boto3", "ipykernel", "nbformat")
-    with servers.moto() as url:
-        yield url
+    return servers.shared_moto()
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ IMAGES = ("facegan-store:16.2.15", "facegan-mlflow:3.17.2")
 NOBODY = {name: value for name, value in servers.NOBODY.items() if "KEY" not in name}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(engine: Any, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """For its one file, and no longer: three services that are asked every two seconds whether they are well."""
     servers.require("boto3", "mlflow", "tensorflow", "mlxtend")
     require(shutil.which("docker"), "the docker command is not installed")
     there = {tag for found in engine.images.list() for tag in found.tags}

@@ -183,7 +183,7 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     deadline = time.monotonic() + PATIENCE_S
     while not json.loads(stack.command("status", "boxed", "--json"))["checkpoint"]:
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.5)  # a command takes half a second of the core that the session needs
     (session,) = engine.containers.list(filters=boxed)
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
     session.kill("SIGKILL")

@@ -87,10 +87,12 @@ class Kaggle:
     def until(self, what: Callable[[], object], *, seconds: float = 20.0) -> None:
         """Wait for it. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not what():
             if time.monotonic() > deadline:
                 raise TimeoutError
-            time.sleep(0.01)
+            time.sleep(max(0.01, time.monotonic() - began))  # what is waited for needs this core, too
+            began = time.monotonic()
 
     def over(self, slug: str, *, seconds: float = 20.0) -> Session:
         """The newest session of a kernel, when it is over. Raises `TimeoutError`."""
