@@ -11,7 +11,10 @@ from facegan.process import Life
 from jobs.backends.base import Backend, Order
 from jobs.carrying.bringing import bring, kept
 from jobs.carrying.spoilt import SpoiltError
+from jobs.errors import JobError
 from jobs.refusals import Uncertain
+
+FORGONE = "its user gave up what it made"
 
 
 def append_lost(ledger: Ledger, session: OpenSession, why: str) -> Fold:
@@ -54,3 +57,24 @@ def end_carried(ledger: Ledger, place: Backend, session: OpenSession, *, is_held
         if found is None or found.life is not Life.GONE:
             return ledger.refresh()
         return bring_home(ledger, place, session, found.why)
+
+
+def forgo(ledger: Ledger, place: Backend, session: OpenSession) -> Fold:
+    """End a number without what its session makes on its copy: by the user's word, whatever its place says, or never.
+
+    The crash argument: what is kept at home, because a command was killed while it brought it, is taken first, or the
+    run would name states that exist nowhere. What comes later finds `lost` where its first entry has to be.
+
+    Raises:
+        JobError: another command is launching it, or bringing it home.
+    """
+    with place.ending(ledger.run) as is_free:
+        if not is_free:
+            raise JobError(
+                f"another command is sending session {session.number} on its way, or bringing it home",
+                hint="the same again when that has ended",
+            )
+        if kept(ledger, session.number) is not None:
+            return bring_home(ledger, place, session, FORGONE)
+        now = ledger.refresh().session(session.number)
+        return ledger.fold if now is None else append_lost(ledger, now, FORGONE)

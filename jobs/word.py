@@ -1,4 +1,4 @@
-"""The user's word on a run: stop, cancel, removal. Each may be given twice, and changes nothing then.
+"""The user's word on a run: stop, cancel, giving up, removal. Each may be given twice, and changes nothing then.
 
 A session hears `stop` and `cancel` through the store. After a `cancel`, `end` sees to it that each ends at its place.
 """
@@ -12,13 +12,15 @@ from facegan import layout, lease
 from facegan.errors import BadInputError, DamagedError, FaceganError
 from facegan.ledger import FINAL, Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
-from jobs import launch, sweeping
+from facegan.process import Life
+from jobs import launch, orders, sweeping
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend
 from jobs.carrying.freezing import require_here
 from jobs.context import Context
 from jobs.errors import JobError
-from jobs.losing import append_lost
+from jobs.losing import append_lost, forgo
+from jobs.refusals import Refusal
 
 LOOK_EVERY_S = 1.0
 BEATS = 2.0  # in which a session hears a word, if it hears any
@@ -59,13 +61,14 @@ def cancel(context: Context, ledger: Ledger, *, delete: bool = False) -> Fold:
     """
 
     def decide(fold: Fold) -> Wish | None:
-        return None if fold.state in FINAL else Wish(kind="cancel", body={})
+        return None if fold.state in FINAL or fold.carried is not None else Wish(kind="cancel", body={})
 
     lease.require_whole(ledger)
-    if (session := launch.bury(context, ledger).carried) is not None:
-        _end_copy(context, ledger, session, delete=delete)
-    ledger.append(decide)
-    return launch.bury(context, ledger)
+    while True:
+        if (session := launch.bury(context, ledger).carried) is not None:
+            _end_copy(context, ledger, session, delete=delete)
+        if ledger.append(decide).state in FINAL:  # else a copy was sent away meanwhile
+            return launch.bury(context, ledger)
 
 
 def _end_copy(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool) -> None:
@@ -75,7 +78,11 @@ def _end_copy(context: Context, ledger: Ledger, session: OpenSession, *, delete:
     The crash argument: it is ended at its place before anything is appended, and its place is asked each time anew.
     """
     place = open_backend(session.backend, context.settings, host=session.host)
-    place.cancel(session.ref or {}, delete=delete)
+    try:
+        place.cancel(session.ref or {}, delete=delete)
+    except Refusal as error:
+        without = f"or, without what it makes: facegan-job cancel {ledger.run} --give-up {session.number}"
+        raise JobError(error.message, hint=f"{error.hint}; {without}" if error.hint else without) from error
     deadline = context.clock() + ENDED_S
     while (now := launch.bury(context, ledger).carried) is not None:
         if delete and _give_up_copy(context, ledger, place, now):
@@ -91,10 +98,54 @@ def _end_copy(context: Context, ledger: Ledger, session: OpenSession, *, delete:
 def _give_up_copy(context: Context, ledger: Ledger, place: Backend, session: OpenSession) -> bool:
     """Whether it could be: none of that name lives, and no command is about to send it."""
     with place.ending(ledger.run) as is_free:
-        if not is_free or place.look_up(launch.order(context, ledger.run, session)) is not None:
+        if not is_free or place.look_up(orders.order(context, ledger.run, session)) is not None:
             return False
         append_lost(ledger, session, "the run was cancelled, and what it made is not at its place")
         return True
+
+
+def give_up(context: Context, ledger: Ledger, number: int, say: Callable[[str], object]) -> Fold:
+    """End the number of a session on a copy without what it makes there: its place does not answer, and may never.
+
+    The run goes on from what is at home, which takes what can be brought home first. Of a number that has ended it is
+    no error.
+
+    Raises:
+        BadInputError: there is no such session, or it is known to live.
+        JobError: another command is launching it, or bringing it home.
+    """
+    lease.require_whole(ledger)
+    session = launch.bury(context, ledger).session(number)
+    if session is None:
+        if number > ledger.fold.newest:
+            raise BadInputError(f'the run has no session "{number}"', hint=f"facegan-job status {ledger.run}")
+        say(f"session {number} has ended, and there is nothing of it to give up")
+        return ledger.fold
+    _require_silent_copy(context, ledger, session)
+    fold = forgo(ledger, open_backend(session.backend, context.settings, host=session.host), session)
+    if fold.end is None or fold.end.kind != "lost":
+        say(f"session {number} was on its way home, and has been brought")
+        return fold
+    left = f"checkpoint {fold.good[-1][1]:,}" if fold.good else "step 0"
+    say(
+        f"session {number} is given up: what it made on {session.backend} will not become part of the run, even if it "
+        f"comes to light; the run is at {left}"
+    )
+    return fold
+
+
+def _require_silent_copy(context: Context, ledger: Ledger, session: OpenSession) -> None:
+    if not session.carried:
+        raise BadInputError(
+            f'session "{session.number}" is not on a copy of the run: it has made nothing that is not here',
+            hint=f"facegan-job stop {ledger.run}",
+        )
+    if launch.fate(context, session).life is Life.ALIVE:
+        there = (session.ref or {}).get("url", session.backend)
+        raise BadInputError(
+            f'session "{session.number}" is alive on {session.backend}',
+            hint=f"end it on {there}, and facegan-job resume {ledger.run} brings home what it left",
+        )
 
 
 def end(context: Context, ledger: Ledger, say: Callable[[str], object], *, delete: bool = False) -> Sequence[Left]:
@@ -121,7 +172,7 @@ def _heard(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Fo
     began = [session for session in fold.open if session.by is not None]
     if not began:
         return fold
-    grace_s = launch.order(context, ledger.run, began[-1], fold.upload_s).grace_s
+    grace_s = orders.order(context, ledger.run, began[-1], fold.upload_s).grace_s
     deadline = context.clock() + BEATS * ledger.created().session.heartbeat_s + grace_s
     say(f"session {began[-1].number} may take up to {deadline - context.clock():.0f} s for its last checkpoint")
     while any(session.by is not None for session in fold.open) and context.clock() < deadline:
@@ -147,7 +198,7 @@ def _end(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool
     if session.backend not in BACKENDS:
         raise BadInputError(f'nothing is known of "{session.backend}" here', hint="end the session where it runs")
     place = open_backend(session.backend, context.settings, host=session.host)
-    ref = session.ref or place.look_up(launch.order(context, ledger.run, session))
+    ref = session.ref or place.look_up(orders.order(context, ledger.run, session))
     if ref is not None:
         place.cancel(ref, delete=delete)
     elif session.by is None:

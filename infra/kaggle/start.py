@@ -185,8 +185,12 @@ def session(handed: bytes, place: pathlib.Path, left_s: float) -> int:
 
 
 def time_left_s(age_s: float) -> float:
-    """How much of Kaggle's time there is for the program, in a session of this age: the last of it is nobody's."""
-    left: float = ORDER["session_s"] - max(ORDER["margin_s"], ORDER["grace_s"] + LATER_S) - age_s
+    """How much of Kaggle's time there is for the program, in a session of this age.
+
+    After it come its last checkpoint, for which it may take all of its grace, and then what there is to pack.
+    """
+    last_s: float = max(ORDER["margin_s"], ORDER["grace_s"] + LATER_S) + ORDER["packs_s"]
+    left: float = ORDER["session_s"] - last_s - age_s
     return left
 
 

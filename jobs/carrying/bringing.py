@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from facegan import layout
 from facegan.ledger import Fold, Ledger
+from facegan.storage.base import NotFoundError
 from jobs.carrying.judging import Head, Taken, judge
 from jobs.carrying.packing import unpack
 
@@ -46,8 +47,10 @@ def bring(ledger: Ledger, number: int, packed: bytes) -> Fold:
 
 def kept(ledger: Ledger, number: int) -> bytes | None:
     """What session `number` left, where a command was killed on the way of taking it."""
-    key = layout.homecoming(ledger.run, number)
-    return ledger.store.get(key) if next(iter(ledger.store.list(key)), None) is not None else None
+    try:
+        return ledger.store.get(layout.homecoming(ledger.run, number))
+    except NotFoundError:
+        return None
 
 
 def _append(ledger: Ledger, number: int, taken: Taken) -> bool:

@@ -14,8 +14,13 @@ def require_here(fold: Fold) -> None:
     """
     if fold.carried is None:
         return
-    number, backend = fold.carried.number, fold.carried.backend
+    run, number, backend = fold.run, fold.carried.number, fold.carried.backend
     raise BadInputError(
         f"session {number} is on {backend} with a copy of the run, and hears nothing until it is back",
-        hint=f"wait for it, and facegan-job resume {fold.run}; or give up what it makes: facegan-job cancel {fold.run}",
+        hint=f"facegan-job wait {run} brings it home; or to go on without what it makes: {without(run, number)}",
     )
+
+
+def without(run: str, number: int) -> str:
+    """What the user types to go on without what that session makes, where its place will never answer."""
+    return f"facegan-job resume {run} --give-up {number}"

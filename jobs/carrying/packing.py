@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from facegan import checkpoints, layout, prepared
 from facegan.errors import BadInputError
-from facegan.ledger import Fold, Ledger
+from facegan.experiment import Data
+from facegan.ledger import Fold, Ledger, NoRunError
 from facegan.prepared.selection import is_made_for
-from facegan.storage.base import NotFoundError
+from facegan.storage.base import NotFoundError, ObjectStore
 from jobs.carrying.spoilt import SpoiltError
 
 LARGEST = 2 << 30  # bytes that are carried one way; they are held in memory
@@ -37,6 +38,36 @@ class Luggage:
         return pack(dict(_objects(self.ledger)))
 
 
+def listed(ledger: Ledger, data: Data) -> Mapping[str, int]:
+    """The keys of what would go along if it were packed now, and how many bytes each has.
+
+    Of a run that has not begun, that is the array that it would be trained on. Entries that are yet to be
+    written are not among them.
+
+    Raises:
+        BadInputError: it is more than can be carried.
+        DamagedError: the ledger is not whole.
+    """
+    try:
+        keys = list(_keys(ledger, ledger.refresh()))
+    except NoRunError:
+        keys = list(_images(ledger.store, data))
+    sizes: dict[str, int] = {}
+    for folder in dict.fromkeys(f"{key.rpartition('/')[0]}/" for key in keys):
+        sizes |= ledger.store.sizes(folder)
+    found = {key: sizes[key] for key in keys if key in sizes}
+    if sum(found.values()) > LARGEST:
+        raise _too_much(ledger.run)
+    return found
+
+
+def _too_much(run: str) -> BadInputError:
+    return BadInputError(
+        f'run "{run}" has more than {LARGEST >> 30} GiB to take along to a session',
+        hint="put it into a bucket: docs/storage.md; there, sessions fetch what they need",
+    )
+
+
 def _objects(ledger: Ledger) -> Iterator[tuple[str, bytes]]:
     fold, store, left = ledger.refresh(), ledger.store, LARGEST
     for key in _keys(ledger, fold):
@@ -46,10 +77,7 @@ def _objects(ledger: Ledger) -> Iterator[tuple[str, bytes]]:
             continue  # of a heartbeat, or of damage, which the session will find too
         left -= len(data)
         if left < 0:
-            raise BadInputError(
-                f'run "{ledger.run}" has more than {LARGEST >> 30} GiB to take along to a session',
-                hint="put it into a bucket: docs/storage.md; there, sessions fetch what they need",
-            )
+            raise _too_much(ledger.run)
         yield key, data
 
 
@@ -63,18 +91,17 @@ def _keys(ledger: Ledger, fold: Fold) -> Iterator[str]:
         yield from (entry.body["key"] + name for name in entry.body["objects"])
         if not checkpoints.read_whole(ledger.store, entry)[1]:
             break
-    for array in _arrays(ledger):
-        yield from ledger.store.list(layout.dataset(ledger.created().data.name, array))
+    yield from _images(ledger.store, ledger.created().data)
 
 
-def _arrays(ledger: Ledger) -> Iterator[str]:
-    """The digests of the arrays that the session may train on; none, where it prepares one, or has it in a package."""
-    data = ledger.created().data
+def _images(store: ObjectStore, data: Data) -> Iterator[str]:
+    """The arrays that the session may train on; none, where it prepares one, or has it in a package."""
     if data.digest is not None:
-        yield data.digest
+        digests = [data.digest]
     else:
-        stored = prepared.find_stored(ledger.store, data.name)
-        yield from (manifest.digest for manifest in stored if is_made_for(manifest, data))
+        digests = [made.digest for made in prepared.find_stored(store, data.name) if is_made_for(made, data)]
+    for digest in digests:
+        yield from store.list(layout.dataset(data.name, digest))
 
 
 def pack(objects: Mapping[str, bytes]) -> bytes:

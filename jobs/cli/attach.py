@@ -19,9 +19,8 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
         now = view(ledger, context.writer.wall_s())
         output.as_json(now.to_json()) if json else output.data(run)
         if ledger.fold.open:
-            output.say(
-                f"  follow  facegan-job logs -f {run}\n  stop    facegan-job stop {run}\n  look    facegan-job ps"
-            )
+            what, word = _word(ledger)
+            output.say(f"  follow  facegan-job logs -f {run}\n  {what}    {word}\n  look    facegan-job ps")
         else:
             _explain(context, ledger, now, None)
         return Exit.OK
@@ -29,7 +28,8 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     try:
         now = follow(context, ledger, output.ticker())
     except KeyboardInterrupt:
-        output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   facegan-job stop {run}")
+        _, word = _word(ledger)
+        output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   {word}")
         return Exit.DETACHED
     took_s = context.clock() - began
     if now.step > 0:
@@ -39,6 +39,13 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     if json:
         output.as_json(now.to_json())
     return exit_of_run(now.state)
+
+
+def _word(ledger: Ledger) -> tuple[str, str]:
+    """What can be said to its session. One on a copy of the run hears nothing: it is brought home when it has ended."""
+    if ledger.fold.carried is not None:
+        return "home", f"facegan-job wait {ledger.run}"
+    return "stop", f"facegan-job stop {ledger.run}"
 
 
 def _explain(context: Context, ledger: Ledger, now: RunView, took_s: float | None) -> None:

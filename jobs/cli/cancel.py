@@ -19,11 +19,14 @@ def cancel(
         bool,
         typer.Option("--delete", help="End a session even where its place then forgets all that it printed."),
     ] = False,
+    give_up: options.GiveUp = None,
     store: options.Store = None,
 ) -> int:
     """End a run for ever, and its session where it runs. What it committed stays."""
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
+    if give_up is not None:
+        word.give_up(context, ledger, give_up, output.say)
     fold = word.cancel(context, ledger, delete=delete)
     ended = "finished before it could be cancelled" if fold.state is State.FINISHED else "cancelled"
     output.say(f"run {fold.run} is {ended}")

@@ -12,20 +12,9 @@ from facegan.ledger import Ledger, Writer
 from facegan.storage.memory import MemoryStore
 from facegan.verify import verify
 from facegan.worker import run_session
+from tests.interleaving.carried import given_up, taken_home
 from tests.interleaving.program import WALL_S, created, resume, surroundings, toy_experiment
-from tests.interleaving.world import RUN, Desk, Op, Violation
-
-
-class _Alone(Desk):
-    """A desk in a world where nobody else lives: nothing is asked, nobody waits."""
-
-    def __init__(self, holder: str, store: MemoryStore) -> None:
-        super().__init__(holder)
-        self.store = store
-        self.slept = 0
-
-    def ask(self, op: Op) -> None:
-        self.slept += op.verb == "sleep"
+from tests.interleaving.world import RUN, Alone, Violation
 
 
 def _ledger(store: MemoryStore, name: str) -> Ledger:
@@ -36,7 +25,8 @@ def _ledger(store: MemoryStore, name: str) -> Ledger:
 def require_good_end(objects: dict[str, bytes]) -> None:
     """The run verifies, and one more session, alone, brings it to its end: the bytes of an untouched run.
 
-    A run that the user stopped goes on only by the user's word, a cancelled or finished one not at all.
+    One whose copy is still away is brought home first, or given up. A run that the user stopped goes on only by the
+    user's word, a cancelled or finished one not at all.
 
     Raises:
         Violation: something of that does not hold.
@@ -46,12 +36,16 @@ def require_good_end(objects: dict[str, bytes]) -> None:
     ledger = _ledger(store, "reader")
     _require_verified(ledger, "where it ended")
     fold = ledger.refresh()
+    if fold.carried is not None:
+        for settled in (taken_home, given_up):
+            require_good_end(settled(objects, fold.carried))
+        return
     number = None
     if fold.finished or fold.cancel:
         _require_idle(store, SessionExit.FINISHED if fold.finished else SessionExit.INTERRUPTED)
     elif fold.stop:
         _require_idle(store, SessionExit.INTERRUPTED)
-        resume(_Alone("user-end", store), _ledger(store, "user-end"))
+        resume(Alone("user-end", store), _ledger(store, "user-end"))
         number = ledger.refresh().newest
     if not (fold.finished or fold.cancel):
         _require_finishes(store, number)
@@ -59,8 +53,8 @@ def require_good_end(objects: dict[str, bytes]) -> None:
         _require_untouched(ledger)
 
 
-def _run(store: MemoryStore, name: str, number: int | None) -> tuple[SessionExit, _Alone]:
-    desk = _Alone(name, store)
+def _run(store: MemoryStore, name: str, number: int | None) -> tuple[SessionExit, Alone]:
+    desk = Alone(name, store)
     return run_session(surroundings(desk, store, number, beats=False)), desk
 
 
@@ -103,5 +97,5 @@ def _product(ledger: Ledger) -> tuple[bytes, list[object]]:
 def _untouched(steps: int) -> tuple[bytes, list[object]]:
     store = MemoryStore()
     store.objects = created(toy_experiment(steps), submitted=False)
-    run_session(surroundings(_Alone("untouched", store), store, None, beats=False))
+    run_session(surroundings(Alone("untouched", store), store, None, beats=False))
     return _product(_ledger(store, "reader"))

@@ -269,7 +269,7 @@ class Explorer:
         assert place.op is not None
         line = self._line(content)
         require_own_place(line, place.holder, place.op)
-        is_new = place.op.verb == "put_new" and place.op.key not in self.contents.objects(content)
+        is_new = place.op.is_append and place.op.key not in self.contents.objects(content)
         if is_new and b'"kind":"lease"' in place.op.data:
             require_watched(line, place)
 

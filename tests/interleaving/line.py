@@ -15,9 +15,10 @@ from facegan.errors import SessionExit
 from facegan.experiment import Json
 from facegan.ledger.entry import GENESIS, Entry, decode, digest
 from tests.interleaving.place import Place
-from tests.interleaving.world import CHECKPOINTS, RUN, Op, Violation
+from tests.interleaving.world import CHECKPOINTS, PLACE, RUN, Op, Violation
 
 HOLDERS_OWN = {"data", "restored", "checkpoint", "pruned"}
+OF_A_COPY = {*HOLDERS_OWN, "lease", "report", "refused", "lost"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,15 @@ class Line:
 
     `open` are the numbers asked for and not ended, `leased` says who leased each number, `last` where each
     process appended last, `ended` by which entry each number ended. `tip` is the checkpoint (seq, step) that
-    the holder continues from, `None` before its `restored`; `newest` the newest of all.
+    the holder continues from, `None` before its `restored`; `newest` the newest of all. `copies` are the numbers that
+    were asked for with a copy of the run.
     """
 
     seq: int = -1
     digest: str = GENESIS
     steps: int = 0
     open: frozenset[int] = frozenset()
+    copies: frozenset[int] = frozenset()
     leased: Mapping[int, str] = field(default_factory=dict)
     ended: Mapping[int, Entry] = field(default_factory=dict)
     last: Mapping[str, int] = field(default_factory=dict)
@@ -66,6 +69,8 @@ class Line:
         entry = decode(data, "an entry")
         _require(entry.seq == self.seq + 1, entry, f"stands after {self.seq}")
         _require(entry.prev == self.digest, entry, "does not follow the entry before it")
+        away = self.open & self.copies
+        _require(not away or entry.kind in OF_A_COPY, entry, "is added at home while a copy of the run is away")
         number = self.number_of(entry.by)
         _require(number is None or self.holds(entry.by), entry, "is of one that does not hold the run any more")
         _require(entry.kind not in HOLDERS_OWN or self.holds(entry.by), entry, "may only be appended by the holder")
@@ -88,7 +93,9 @@ class Line:
         _require(number not in self.open | self.ended.keys() | self.leased.keys(), entry, "asks for a number again")
         _require(not self.cancelled, entry, "follows a cancel")
         _require(not self.stopped or bool(entry.body.get("resume")), entry, "follows a stop")
-        return dataclasses.replace(self, open=self.open | {number}, stopped=False)
+        carried = {number} if entry.body.get("carried") else set()
+        _require(not (carried and self.open), entry, "sends a copy away in which another's work will be missing")
+        return dataclasses.replace(self, open=self.open | {number}, copies=self.copies | carried, stopped=False)
 
     def _lease(self, entry: Entry) -> Line:
         number = entry.body["session"]
@@ -157,6 +164,8 @@ def require_own_place(line: Line, name: str, op: Op) -> None:
         Violation: this write is neither.
     """
     number = line.number_of(name)
+    if op.key.startswith(PLACE):
+        return
     if op.is_append:
         kind = decode(op.data, op.key).kind
         allowed = number is not None or kind in {"intent", "lease", "report"} or name.startswith("user")
@@ -166,9 +175,16 @@ def require_own_place(line: Line, name: str, op: Op) -> None:
         in_sessions = folder.startswith(f"sessions/{number}/")
         in_checkpoints = op.key.startswith(CHECKPOINTS) and folder.split("/")[1].endswith(f"-{number}")
         allowed = number is not None and (in_sessions or in_checkpoints or op.verb == "delete")
+        allowed = allowed or (name.startswith("user") and _is_brought(line, op))
         what = folder
     if not allowed:
         raise Violation(f"{name} writes {what} and holds number {number}")
+
+
+def _is_brought(line: Line, op: Op) -> bool:
+    """Whether a command writes there what a session on a copy has left, or removes what is not needed for that."""
+    folders = (folder for number in line.copies for folder in (f"sessions/{number}/", f"-{number}/"))
+    return any(folder in op.key for folder in folders)
 
 
 def require_watched(line: Line, place: Place) -> None:

@@ -150,6 +150,12 @@ def _dict(walk: _Walk, item: Mapping[object, object]) -> None:
     walk.all("dict", [part for pair in item.items() for part in pair])
 
 
+def _generator(walk: _Walk, item: types.GeneratorType[Any, Any, Any]) -> None:
+    walk.tokens.append("generator")
+    if item.gi_frame is not None:
+        walk.frame(item.gi_frame)
+
+
 _VALUES: Mapping[Any, Visit] = {
     enum.Enum: lambda walk, item: walk.tokens.extend((type(item).__name__, item.name)),
     Experiment: lambda walk, item: walk.tokens.extend(("experiment", item.name)),  # the one of the run's first entry
@@ -163,6 +169,7 @@ _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _OBJECTS: Mapping[Any, Visit] = {
     _LOCKS: lambda walk, _: walk.tokens.append("lock"),  # who holds it follows from the frames
     types.FunctionType: _function,
+    types.GeneratorType: _generator,
     types.MethodType: lambda walk, item: walk.all("method", (item.__func__, item.__self__)),
     list: lambda walk, item: walk.all("list", item),
     set: lambda walk, item: walk.all("set", sorted(item)),

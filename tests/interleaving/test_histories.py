@@ -13,7 +13,7 @@ from tests.interleaving.scenario import EVERY_DAY, EXTENDED, LONG, LOST, twice
 Explore = Callable[[Scenario], Explored]
 
 
-def _require_all_happened(scenario: Scenario, found: Explored) -> None:
+def require_all_happened(scenario: Scenario, found: Explored) -> None:
     """An exploration that injects nothing, or in which nobody ever finishes or gives way, shows nothing."""
     wanted = [name for name, left in scenario.faults._asdict().items() if left]
     assert all(found.faults[name] for name in wanted), found
@@ -23,18 +23,18 @@ def _require_all_happened(scenario: Scenario, found: Explored) -> None:
 
 @pytest.mark.parametrize("scenario", EVERY_DAY, ids=lambda scenario: scenario.name)
 def test_every_history_keeps_every_promise(scenario: Scenario, explore: Explore) -> None:
-    _require_all_happened(scenario, explore(scenario))
+    require_all_happened(scenario, explore(scenario))
 
 
 def test_every_history_with_an_extension_keeps_every_promise(explore: Explore) -> None:
-    _require_all_happened(EXTENDED, explore(EXTENDED))
+    require_all_happened(EXTENDED, explore(EXTENDED))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("scenario", LONG, ids=lambda scenario: scenario.name)
 def test_every_history_of_larger_worlds(scenario: Scenario, explore: Explore) -> None:
-    _require_all_happened(scenario, explore(scenario))
+    require_all_happened(scenario, explore(scenario))
 
 
 def test_the_same_histories_again_count_the_same(explore: Explore) -> None:

@@ -58,7 +58,7 @@ def _swapped(ledger: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 
 @pytest.mark.parametrize("scenario", SMALL[1:], ids=lambda scenario: scenario.name)
 def test_places_taken_for_one_answer_alike(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    _require_sound(scenario, monkeypatch)
+    require_sound(scenario, monkeypatch)
 
 
 @pytest.mark.long
@@ -67,10 +67,10 @@ def test_places_taken_for_one_answer_alike(scenario: Scenario, monkeypatch: pyte
 def test_places_taken_for_one_answer_alike_in_larger_worlds(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _require_sound(scenario, monkeypatch)
+    require_sound(scenario, monkeypatch)
 
 
-def _require_sound(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+def require_sound(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof by induction that merging is sound: equal places, answered equally, lead to equal places."""
     monkeypatch.setattr(lease, "LOOKS", 1)
     explorer = Explorer(dataclasses.replace(scenario, merged=False, every_end=False))

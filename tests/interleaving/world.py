@@ -21,6 +21,8 @@ from facegan.storage.memory import MemoryStore
 RUN = "r"
 LEDGER = layout.ledger(RUN)
 CHECKPOINTS = layout.checkpoints(RUN)
+PLACE = "place/"  # beside the run: what a place was sent, and what was left there
+HOMECOMING = layout.homecoming(RUN, 1).rpartition("/")[2]
 
 
 class Violation(AssertionError):  # noqa: N818 - what a checker finds is no error of its own
@@ -100,9 +102,11 @@ class Contents:
         - a pause and a sleep: they touch nothing, and what others do meanwhile they may do just after;
         - reading an entry that is there, and creating one where one is: entries never change (which is
           checked at every write, so a history that breaks it is found before this is relied on);
+        - the same of what a place was sent and of what was left there;
         - reading a checkpoint's object that is there, unless this scenario prunes;
         - writing an object of a checkpoint that no entry names: nobody reads it before one does, and no other
-          process writes there, since a number is leased once (checked at every lease).
+          process writes there, since a number is leased once (checked at every lease), or, where two commands bring
+          the same session's home, they write the same.
         """
         if (number, op) not in self._private:
             self._private[number, op] = self._is_private(number, op)
@@ -112,8 +116,10 @@ class Contents:
         there = op.key in self._objects[number]
         if op.verb in {"sleep", "pause"}:
             return True
-        if op.key.startswith(LEDGER):
+        if op.key.startswith((LEDGER, PLACE)):
             return there and op.verb in {"get", "put_new"}
+        if op.key.endswith(HOMECOMING):
+            return False  # it is read, and deleted, by whoever finds it
         if op.key.startswith(CHECKPOINTS):
             if op.verb == "get":
                 return there and not self._deletes
@@ -157,7 +163,7 @@ class Contents:
 
     def _require_kept(self, before: dict[str, bytes], after: dict[str, bytes]) -> None:
         for key, data in before.items():
-            if key.startswith(LEDGER) and after.get(key) != data:
+            if key.startswith((LEDGER, PLACE)) and after.get(key) != data:
                 raise Violation(f"what was history is not any more: {key}")
 
     def _number(self, objects: dict[str, bytes]) -> int:
@@ -170,7 +176,7 @@ class Contents:
 
 def told(op: Op, answer: Answer) -> int:
     """The newest entry that this answer shows to stand; -1 for none."""
-    if op.verb == "list" and isinstance(answer, tuple):
+    if op.verb == "list" and op.key.startswith(LEDGER) and isinstance(answer, tuple):
         return max((int(key[-13:-5]) for key in answer), default=-1)
     shown = (op.verb == "put_new" and answer is True) or (op.verb == "get" and isinstance(answer, bytes))
     return int(op.key[-13:-5]) if shown and op.key.startswith(LEDGER) else -1
@@ -243,11 +249,26 @@ class YieldingStore(ObjectStore):
     def sizes(self, prefix: str) -> dict[str, int]:
         raise NotImplementedError(prefix)  # no session asks for it
 
+    def times(self, prefix: str) -> dict[str, float]:
+        raise NotImplementedError(prefix)  # no session asks for it
+
     def folders(self, prefix: str) -> Iterator[str]:
         raise NotImplementedError(prefix)  # no session asks for it
 
     def delete(self, key: str) -> None:
         self._desk.ask(Op("delete", key))
+
+
+class Alone(Desk):
+    """A desk in a world where nobody else lives: nothing is asked, nobody waits."""
+
+    def __init__(self, holder: str, store: MemoryStore) -> None:
+        super().__init__(holder)
+        self.store = store
+        self.slept = 0
+
+    def ask(self, op: Op) -> None:
+        self.slept += op.verb == "sleep"
 
 
 Program: TypeAlias = Callable[[Desk], SessionExit]

@@ -15,9 +15,9 @@ from facegan.errors import BadInputError
 from facegan.ledger import State
 from facegan.verify import verify
 from jobs import context as contexts
-from jobs import launch, losing, recipe, settings, word
+from jobs import launch, losing, orders, recipe, settings, word
 from jobs.context import Context
-from jobs.launch import Place
+from jobs.orders import Place
 from jobs.run import view
 from tests.cloud import servers
 from tests.fakes.kaggle import Kaggle
@@ -86,7 +86,7 @@ def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, conte
     assert world.fold(context).reached == ONE
     assert not verify(context.ledger(RUN)).wrong
 
-    launch.resume(context, ledger, launch.place(context, "local", None), TWO, print)
+    launch.resume(context, ledger, orders.place(context, "local", None), TWO, print)
     kaggle.until(lambda: not launch.bury(context, ledger).open, seconds=60)
     assert world.fold(context).reached == TWO
 
@@ -112,7 +112,7 @@ def require_frozen(context: Context) -> None:
     with pytest.raises(BadInputError, match="session of") as refused:
         word.cancel(context, ledger)
     assert "--delete" in str(refused.value.hint)
-    launch.resume(context, ledger, launch.place(context, "local", None), None, print)
+    launch.resume(context, ledger, orders.place(context, "local", None), None, print)
     assert at_home(context).wait(60) == 73
     assert (ledger.refresh(), ledger.head) == head
 
@@ -155,10 +155,10 @@ def test_cancelled_with_its_kernel_the_run_has_what_is_at_home(kaggle: Kaggle, c
 
 @pytest.mark.usefixtures("kaggle")
 def test_kaggle_takes_a_store_at_home(context: Context) -> None:
-    where = launch.place(context, "kaggle", None)
+    where = orders.place(context, "kaggle", None)
     assert where.carried
-    assert not launch.place(context, "local", None).carried
-    shown = where.backend.command(launch.order(context, RUN, launch.first(where)))
+    assert not orders.place(context, "local", None).carried
+    shown = where.backend.command(orders.order(context, RUN, orders.first(where)))
     assert shown["dataset"]["files"] == ["handed.json", "luggage.bin", "luggage.json"]
 
 
@@ -166,7 +166,7 @@ def test_a_kernel_that_is_not_there_yet_is_pushed_once_more(kaggle: Kaggle, cont
     """The command was killed between the intent and the push."""
     begin(context, ONE)
     ledger, where = context.ledger(RUN), place(context)
-    asked = launch.following(ledger, where, 1)
+    asked = orders.following(ledger, where, 1)
     launch._intend(ledger, where, by_user=False)
     assert ledger.refresh().open[0].ref == asked.ref
     kaggle.set(queue_s=1e6)

@@ -84,9 +84,8 @@ def test_without_a_token_it_says_where_one_goes(kaggle: Kaggle) -> None:
 
 
 @pytest.fixture(scope="module")
-def bucket() -> object:
-    with servers.moto() as endpoint:
-        yield f"s3://{servers.BUCKET}/gans?endpoint={endpoint}"
+def bucket() -> str:
+    return servers.bucket()
 
 
 def test_a_dry_run_shows_everything_and_sends_nothing(kaggle: Kaggle, bucket: str) -> None:
@@ -108,4 +107,4 @@ def test_a_week_that_is_used_up_has_its_own_exit_code_and_says_until_when(kaggle
     assert "there is more on Saturday" in done.stderr
     assert "Traceback" not in done.stderr
     told = typed(kaggle, "status", "a-run", "--json", store=bucket)
-    assert "weekly GPU quota" in told.stdout
+    assert "waits for kaggle's quota until Saturday" in told.stdout

@@ -26,7 +26,7 @@ from jobs import launch, recipe, settings
 from jobs.backends.kaggle import facts, kernel
 from jobs.backends.local import LocalBackend
 from jobs.context import Context
-from jobs.launch import Place
+from jobs.orders import Place
 from jobs.refusals import InvalidJob
 from jobs.shelf import shelf
 from tests.fakes.kaggle import Kaggle

@@ -11,7 +11,7 @@ import pytest
 
 from facegan import experiment
 from facegan.errors import BadInputError
-from jobs import launch, recipe
+from jobs import launch, orders, recipe
 from jobs.backends.base import Order
 from jobs.backends.kaggle import kernel, script
 from tests.fakes.kaggle import Kaggle
@@ -118,13 +118,13 @@ def test_more_replicas_than_there_are_cards_are_refused_before_anything_is_sent(
 ) -> None:
     context = world.signed_in(service, "s3://bucket/gans?endpoint=http://127.0.0.1:1", boring_environment, monkeypatch)
     where = world.place(context, "T4")
-    asked = launch.order(context, "a-run", launch.first(where))
+    asked = orders.order(context, "a-run", orders.first(where))
     chosen = recipe.resolve("dcgan-mnist", ["training.compile=graph"], device="gpu", cores=4)
     twice = experiment.override(chosen, ["training.batch_size=12", "training.replicas=2"])
-    assert launch.suited(context, where, asked, twice).replicas == 2
+    assert orders.suited(context, where, asked, twice).replicas == 2
     thrice = experiment.override(chosen, ["training.batch_size=12", "training.replicas=3"])
     with pytest.raises(BadInputError, match=r'training\.replicas is "3"') as refused:
-        launch.suited(context, where, asked, thrice)
+        orders.suited(context, where, asked, thrice)
     assert "--set training.replicas=2" in str(refused.value.hint)
     assert not [one for one in service.faults.requests if "SaveKernel" in one.call or "Dataset" in one.call]
 

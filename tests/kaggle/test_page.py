@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from facegan.ledger import State
-from jobs import launch
+from jobs import orders
 from jobs.context import Context
 from jobs.errors import Exit
 from tests.e2e.runs import SHORT
@@ -36,7 +36,7 @@ SECRETS = {
 def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment: Path) -> Iterator[Context]:
     kaggle.account.token = SECRETS["Kaggle's token"]
     kaggle.set(queue_s=5.0, dataset_hidden_s=0.0, dataset_processing_s=0.0)
-    monkeypatch.setattr(launch, "SHORTEST_GRACE_S", 2.0)
+    monkeypatch.setattr(orders, "SHORTEST_GRACE_S", 2.0)
     with world.bucket(monkeypatch) as store:
         yield world.signed_in(kaggle, store, boring_environment, monkeypatch)
 

@@ -21,7 +21,7 @@ from facegan.storage.base import ObjectStore
 from facegan.storage.memory import MemoryStore
 from facegan.verify import verify
 from jobs import context as contexts
-from jobs import launch, recipe, settings
+from jobs import launch, orders, recipe, settings
 from jobs.backends.kaggle import facts, script
 from jobs.backends.kaggle.backend import Times
 from jobs.context import Context
@@ -85,8 +85,8 @@ class SlowTrainer(ToyTrainer):
 def session_of_hours(store: ObjectStore, number: int) -> tuple[float, int]:
     """Run one session as Kaggle would; when it ended, by Kaggle's clock, and which step it had reached."""
     upload_s = ledger_of(store).refresh().upload_s
-    order = {"run_url": "s3://b/runs/r", "session_s": Times().session_s, "margin_s": Times().margin_s}
-    grace_s = max(launch.SHORTEST_GRACE_S, 10.0 * upload_s)
+    order = {"run_url": "s3://b/runs/r", "session_s": Times().session_s, "margin_s": Times().margin_s, "packs_s": 0.0}
+    grace_s = max(orders.SHORTEST_GRACE_S, 10.0 * upload_s)
     scope = parts(script.render({**order, "grace_s": grace_s}, None))
     timeline = Timeline()
     trainers: list[SlowTrainer] = []
@@ -145,7 +145,7 @@ def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment:
     quick = whole.replace("LATER_S = 10.0", f"LATER_S = {LATER_S}")
     assert quick != whole
     monkeypatch.setattr(script, "_template", lambda: quick)
-    monkeypatch.setattr(launch, "SHORTEST_GRACE_S", GRACE_S)
+    monkeypatch.setattr(orders, "SHORTEST_GRACE_S", GRACE_S)
     with world.bucket(monkeypatch) as store:
         yield world.signed_in(kaggle, store, boring_environment, monkeypatch)
 

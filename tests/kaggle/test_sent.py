@@ -37,7 +37,7 @@ def test_no_secret_is_in_what_kaggle_shows(service: Kaggle, here: KaggleBackend)
     forms = (CANARY, base64.b64encode(CANARY.encode()).decode())
     bodies = json.dumps([request.body for request in service.faults.requests])
     log = service.session(NAME).log.plain()
-    mine = "".join(path.read_text() for path in here._notes._folder.rglob("*") if path.is_file())
+    mine = "".join(path.read_text() for path in here._notes.folder.rglob("*") if path.is_file())
     for form in forms:
         assert form not in bodies + log + mine + json.dumps(ref) + json.dumps(here.command(order()))
     handed = json.loads((service.datasets.readable(service.account, f"ada/{NAME}-1").files / "handed.json").read_text())

@@ -13,13 +13,13 @@ import pytest
 
 from facegan.errors import BadInputError
 from facegan.process import Life
-from jobs import launch, losing, recipe, word
+from jobs import launch, losing, orders, recipe, word
 from jobs.backends.kaggle import backend
 from jobs.backends.kaggle.backend import Times, World
 from jobs.backends.kaggle.parcel import Parcels
 from jobs.context import Context
 from jobs.errors import JobError
-from jobs.launch import Place
+from jobs.orders import Place
 from jobs.refusals import Refusal
 from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.sessions import Session
@@ -155,6 +155,6 @@ def test_what_could_not_come_back_is_refused_before_it_is_asked_for(context: Con
     assert "docs/storage.md" in str(caught.value.hint)
     assert not ledger.refresh().open
     smaller = dataclasses.replace(chosen, data=dataclasses.replace(chosen.data, size=32))
-    asked = launch.order(context, "large", launch.first(where))
-    assert launch.suited(context, where, asked, smaller).prepares == "celeba"
-    assert launch.suited(context, where, dataclasses.replace(asked, carried=False), chosen).prepares == "celeba"
+    asked = orders.order(context, "large", orders.first(where))
+    assert orders.suited(context, where, asked, smaller).prepares == "celeba"
+    assert orders.suited(context, where, dataclasses.replace(asked, carried=False), chosen).prepares == "celeba"

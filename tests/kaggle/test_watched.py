@@ -13,7 +13,7 @@ import pytest
 
 from facegan import layout, process
 from facegan.ledger import State
-from jobs import launch, recipe, word
+from jobs import launch, orders, recipe, word
 from jobs.context import Context
 from jobs.errors import Exit
 from tests.fakes.kaggle import Kaggle
@@ -28,7 +28,7 @@ LONG = (*QUICK, "training.steps=1000000", "training.batch_size=8", "checkpoint.e
 @pytest.fixture
 def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment: Path) -> Iterator[Context]:
     with world.bucket(monkeypatch) as store:
-        monkeypatch.setattr(launch, "SHORTEST_GRACE_S", 2.0)
+        monkeypatch.setattr(orders, "SHORTEST_GRACE_S", 2.0)
         kaggle.set(queue_s=10.0)
         yield world.signed_in(kaggle, store, boring_environment, monkeypatch)
 

@@ -299,7 +299,8 @@ class ColabBackend(Backend):
             "shows": card.shows if card else None,
             "grace_s": order.grace_s,
             "wheel": {"name": made.name, "sha256": made.sha256},
-            **{name: times[name] for name in ("session_s", "margin_s", "linger_s")},
+            "session_s": order.within(times["session_s"], times["margin_s"]),
+            **{name: times[name] for name in ("margin_s", "linger_s")},
         }
 
     def _ref(self, session: str, endpoint: str) -> Json:

@@ -32,13 +32,15 @@ from jobs.settings import Settings
 class Times:
     """How long things take at Kaggle, in seconds.
 
-    `session_s` is its longest session, of which the last `margin_s` are not planned with. A data set is waited for
+    `session_s` is its longest session, of which the last `margin_s` are not planned with, and `packs_s` more where the
+    session works on a copy of the run and packs what it leaves when it has ended. A data set is waited for
     `ready_s`, and one that no session has after `abandoned_s` is nobody's. What Kaggle does not know is not there
     when it does not know it `missing_s` later either.
     """
 
     session_s: float = facts.SESSION_S.value
     margin_s: float = 300.0
+    packs_s: float = 300.0
     ready_s: float = 900.0
     missing_s: float = 60.0
     abandoned_s: float = 3600.0
@@ -305,7 +307,8 @@ class KaggleBackend(Backend):
 
     def _for_session(self, order: Order, dataset: str, made: Wheel) -> Json:
         attached = kernel.source(order)
-        margin_s = self._world.times.margin_s
+        times = self._world.times
+        packs_s = times.packs_s if order.carried else 0.0
         return {
             "run_url": f"{returned.STORE}/runs/{order.run}" if order.carried else order.run_url,
             "number": order.number,
@@ -315,8 +318,9 @@ class KaggleBackend(Backend):
             "grace_s": order.grace_s,
             "dataset": dataset,
             "wheel": {"name": made.name, "sha256": made.sha256},
-            "session_s": self._world.times.session_s,
-            "margin_s": 2 * margin_s if order.carried else margin_s,  # it has to pack
+            "session_s": order.within(times.session_s, times.margin_s + packs_s),
+            "margin_s": times.margin_s,
+            "packs_s": packs_s,
             "carried": order.carried,
         }
 

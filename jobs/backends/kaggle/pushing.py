@@ -25,7 +25,7 @@ def push(api: Api, notes: Notes, request: Json, look: Callable[[], Status | None
         Uncertain: no answer; there may be one.
     """
     _, _, name = str(request["slug"]).partition("/")
-    notes.sending(name)
+    notes.asking(name)
     try:
         _send(api, request, look)
     except Uncertain:
