@@ -20,6 +20,7 @@ COMMANDS = MappingProxyType(
         "run": "facegan.runtime:main",
         "data": "facegan.data.command:main",
         "sync": "facegan.tracking.command:main",
+        "head": "facegan.tracking.command:head",
         "report": "facegan.reporting.command:main",
         "sample": "facegan.training.command:sample",
         "export": "facegan.training.command:export",

@@ -102,11 +102,13 @@ def commit(  # noqa: PLR0913 - what a checkpoint is made of
     points: Sequence[Point],
     samples: Sequence[Sample],
     clock: Callable[[], float],
+    spent: Mapping[str, float] | None = None,
 ) -> Fold:
     """Upload the objects, then append the entry that makes them history.
 
     `points` and `samples` are those since the step continued from. Of the points, those of steps whose
-    metrics are history already are left out: what was committed first stays.
+    metrics are history already are left out: what was committed first stays. `spent` is what the session had spent
+    its time on when it had made this state (`facegan.spent`).
 
     Raises:
         NotHolderError: the lease is another's by now; what was uploaded is garbage.
@@ -146,6 +148,7 @@ def commit(  # noqa: PLR0913 - what a checkpoint is made of
             "key": folder,
             "objects": sizes,
             "took_s": round(clock() - began, 3),
+            **({} if spent is None else {"spent": dict(spent)}),
         }
         return Wish(kind="checkpoint", body=body)
 

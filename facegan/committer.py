@@ -8,7 +8,7 @@ the cadence gives way; training does not stop for it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from facegan import checkpoints
@@ -79,14 +79,16 @@ class Committer:
         late = self._place.clock() - self._started_at >= policy.every_s
         return late and self._is_free(patience_s=0.0)
 
-    def start(self, step: int, serialise: Callable[[], bytes], fresh: Fresh) -> None:
+    def start(
+        self, step: int, serialise: Callable[[], bytes], fresh: Fresh, spent: Mapping[str, float] | None = None
+    ) -> None:
         """Commit beside the caller. The one before must have ended (`is_due`, `finish`).
 
         If that one failed, this one takes over what it was given: no step's metrics may be left out.
         """
         self._started_at = self._place.clock()
         everything, self._unsaved = self._unsaved.followed_by(fresh), Fresh()
-        self._wait = self._place.spawn(lambda: self._commit(step, serialise, everything))
+        self._wait = self._place.spawn(lambda: self._commit(step, serialise, everything, spent))
 
     def finish(self, deadline: float | None) -> bool:
         """Wait for what is in flight, until the deadline on the clock; whether nothing is, any more."""
@@ -100,11 +102,13 @@ class Committer:
         self._given_way = not free
         return free
 
-    def _commit(self, step: int, serialise: Callable[[], bytes], fresh: Fresh) -> None:
+    def _commit(
+        self, step: int, serialise: Callable[[], bytes], fresh: Fresh, spent: Mapping[str, float] | None
+    ) -> None:
         """Until it is committed, or never can be: every way out is told to the training by `stop`."""
         place = self._place
         try:
-            self._until_answered(step, serialise(), fresh.points, fresh.samples)
+            self._until_answered(step, serialise(), fresh, spent)
         except NotHolderError as error:
             place.say(error.message)
             place.stop.give(LOST_LEASE)
@@ -117,7 +121,7 @@ class Committer:
             place.say(f"checkpoint {step:,} could not be committed: {why}")
             place.stop.give(shut_out(why) if isinstance(error, ExpiredError) else failed(why))
 
-    def _until_answered(self, step: int, state: bytes, points: Sequence[Point], samples: Sequence[Sample]) -> None:
+    def _until_answered(self, step: int, state: bytes, fresh: Fresh, spent: Mapping[str, float] | None) -> None:
         place = self._place
         for attempt in itertools.count():
             try:
@@ -126,9 +130,10 @@ class Committer:
                     session=place.session,
                     step=step,
                     state=state,
-                    points=points,
-                    samples=samples,
+                    points=fresh.points,
+                    samples=fresh.samples,
                     clock=place.clock,
+                    spent=spent,
                 )
             except UnreachableError as error:
                 pause_s = PAUSES_S[min(attempt, len(PAUSES_S) - 1)]

@@ -20,6 +20,7 @@ from facegan.experiment import Json
 RESUME = "facegan-job resume RUN"
 NOT_WHOLE = (ValueError, KeyError, TypeError, AttributeError)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who started a process: a backend, which of its engines, regions or accounts, and its ref there.

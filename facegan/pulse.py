@@ -23,6 +23,7 @@ class Progress:
     losses: Mapping[str, float] = field(default_factory=dict)
     device: str = ""
     moved_at: float = 0.0
+    left_s: float | None = None
 
 
 class Pulse:
@@ -73,5 +74,6 @@ class Pulse:
             losses=now.losses,
             device=now.device,
             at=self._ledger.writer.at(),
+            left_s=None if now.left_s is None else round(now.left_s, 1),
         )
         wire.write(self._ledger.store, self._ledger.run, self._session, beat)

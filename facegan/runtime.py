@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--session", type=int, help="the number this session was asked for under")
     parser.add_argument("--handed", type=Path, metavar="FILE", help="what whoever started it hands to it")
     parser.add_argument("--handed-in", metavar="VARIABLE", help="the variable that this is in, where it is in no file")
+    parser.add_argument("--budget-s", type=float, metavar="SECONDS", help="how long it may take, from its beginning on")
     asked = parser.parse_args(arguments)
     given = _given(asked.handed, asked.handed_in)
     stop = StopSignal()
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             settle=lambda experiment: settle(
                 experiment.data, given.source, store, attendant(experiment, stop, console.say)
             ),
-            budget_s=given.budget_s,
+            budget_s=shorter(given.budget_s, asked.budget_s),
             build=lambda experiment: build_trainer(
                 experiment, run, store, attendant(experiment, stop, console.say), gpu=given.gpu
             ),
@@ -99,6 +100,11 @@ def _given(file: Path | None, variable: str | None) -> handed.Handed:
     if variable is not None:
         return handed.take(variable, os.environ)
     return handed.read(file) if file else handed.Handed()
+
+
+def shorter(one: float | None, other: float | None) -> float | None:
+    """The stricter of two limits, where there are any."""
+    return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
 def new_id() -> str:

@@ -20,7 +20,8 @@ class Heartbeat:
 
     `counter` grows with every beat: a watcher compares counters, never clocks. `seq` and
     `digest` are the newest ledger entry the holder has seen: a ledger without it has lost entries. `rate`
-    is steps a second; `losses` the newest metrics; `phase` what the session is doing, in a word.
+    is steps a second; `losses` the newest metrics; `phase` what the session is doing, in a word;
+    `left_s` how long it may go on at the most, `None` where nothing limits it.
     """
 
     counter: int
@@ -32,6 +33,7 @@ class Heartbeat:
     losses: Mapping[str, float] = field(default_factory=dict)
     device: str = ""
     at: str = ""
+    left_s: float | None = None
 
 
 def write(store: ObjectStore, run: str, number: int, beat: Heartbeat) -> None:

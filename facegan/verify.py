@@ -24,6 +24,14 @@ class Finding:
     how: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """An entry of a ledger that somebody has seen as its newest: its number and the SHA-256 of its bytes."""
+
+    seq: int
+    digest: str
+
+
 @dataclass(kw_only=True)
 class Verdict:
     """What was read, and what is wrong with it.
@@ -39,8 +47,8 @@ class Verdict:
     known: list[Finding] = field(default_factory=list)
 
 
-def verify(ledger: Ledger) -> Verdict:
-    """Read the whole run and judge it.
+def verify(ledger: Ledger, heads: Mapping[str, Head] | None = None) -> Verdict:
+    """Read the whole run and judge it, `heads` being what others than its sessions have seen of it, by their names.
 
     Raises:
         NoRunError: there is no such run.
@@ -51,6 +59,10 @@ def verify(ledger: Ledger) -> Verdict:
     checked = _chain(ledger, verdict)
     named = {finding.object for finding in verdict.wrong}
     verdict.wrong += [finding for finding in _forgotten(ledger, seen) if finding.object not in named]
+    named = {finding.object for finding in verdict.wrong}
+    for who, head in (heads or {}).items():
+        if (found := lacks(ledger, head, who)) is not None and found.object not in named:
+            verdict.wrong.append(found)
     pruned = _pruned(checked)
     known = {item["object"] for entry in checked if entry.kind == "restored" for item in entry.body["damaged"]}
     counted: Counter[int] = Counter()
@@ -74,13 +86,20 @@ def _seen(ledger: Ledger) -> dict[int, Heartbeat]:
 def _forgotten(ledger: Ledger, seen: Mapping[int, Heartbeat]) -> Iterator[Finding]:
     """Entries that a session has seen and that are gone, or others: a chain cut short looks as good as any."""
     for number, beat in seen.items():
-        try:
-            if ledger.digest_of(beat.seq) == beat.digest:
-                continue
-            how = f"is another than session {number} has seen"
-        except DamagedError:
-            how = f"is missing, although session {number} has seen it"
-        yield Finding(object=layout.entry(ledger.run, beat.seq), how=how)
+        found = lacks(ledger, Head(seq=beat.seq, digest=beat.digest), f"session {number}")
+        if found is not None:
+            yield found
+
+
+def lacks(ledger: Ledger, head: Head, who: str) -> Finding | None:
+    """What is wrong with the entry that `who` has seen; `None` if it stands in the ledger as it was."""
+    try:
+        if ledger.digest_of(head.seq) == head.digest:
+            return None
+        how = f"is another than {who} has seen"
+    except DamagedError:
+        how = f"is missing, although {who} has seen it"
+    return Finding(object=layout.entry(ledger.run, head.seq), how=how)
 
 
 def _let_go_of_since(ledger: Ledger, checked: list[Entry]) -> set[str]:

@@ -22,6 +22,7 @@ from facegan.ledger import Fold, Ledger, Wish, Writer
 from facegan.output import Output
 from facegan.prepared import Manifest
 from facegan.pulse import Pulse
+from facegan.spent import AGAIN, SAVING, TRAINING, Spent
 from facegan.stopping import LOST_LEASE, StopCause, StoppedError, StopSignal, failed, interrupted, shut_out
 from facegan.storage.base import ExpiredError, ObjectStore
 from facegan.trainer import BuildTrainer, Trainer
@@ -103,6 +104,7 @@ class _Session:
         self.number = number
         self.pulse = Pulse(ledger, number, here.output, here.stop)
         self.fresh = Fresh()
+        self.spent = Spent(here.clock, here.began)
         self.slowest_s = 0.0
         self.said_at = -math.inf
 
@@ -146,6 +148,7 @@ class _Session:
     def _train_until_told(self, trainer: Trainer, committer: Committer) -> StopCause:
         while (cause := self._cause(trainer)) is None:
             self._advance(trainer)
+            self.spent.on(SAVING)
             more = self.here.stop.cause is None and trainer.step < self.ledger.fold.steps
             if more and committer.is_due(trainer.step):
                 self._commit(trainer, committer)
@@ -206,7 +209,7 @@ class _Session:
                 return None
             now = dict(trainer.determinism)
             join = "exact" if fold.determinism in ({}, now) else "statistical"
-            facts = {"session": self.number, "determinism": now, "join": join}
+            facts = {"session": self.number, "determinism": now, "join": join, "spent": dict(self.spent.sums())}
             return checkpoints.restored_wish(self.ledger, restored, facts)
 
         self.ledger.append(decide)
@@ -235,8 +238,12 @@ class _Session:
     def _advance(self, trainer: Trainer) -> None:
         """Train to the next step at which anything else is due, and collect what was made."""
         began = self.here.clock()
+        kind = AGAIN if trainer.step < self.ledger.fold.reached else TRAINING
+        if self.pulse.progress.rate:  # until the first step is done, the session is starting: it may have to compile
+            self.spent.on(kind)
         count = self._steps_to_next_event(trainer.step)
         done = trainer.advance(count)
+        self.spent.on(kind)
         took_s = self.here.clock() - began
         if self.pulse.progress.rate:  # the first call compiles, which no later one does
             self.slowest_s = max(took_s, self.slowest_s)
@@ -280,7 +287,7 @@ class _Session:
 
     def _commit(self, trainer: Trainer, committer: Committer) -> None:
         fresh, self.fresh = self.fresh, Fresh()
-        committer.start(trainer.step, trainer.snapshot(), fresh)
+        committer.start(trainer.step, trainer.snapshot(), fresh, self.spent.sums())
 
     def _finish(self, trainer: Trainer, committer: Committer, cause: StopCause) -> StopCause:
         """Commit what can be: first what is in flight, then the state as it is.
@@ -290,6 +297,7 @@ class _Session:
         """
         here = self.here
         self._phase("saving")
+        self.spent.on(SAVING)
         deadline = here.clock() + (cause.grace_s or self._patience_s())
         free = committer.finish(deadline)
         if cause.commit and free and here.stop.cause is not LOST_LEASE and committer.committed < trainer.step:
@@ -323,6 +331,7 @@ class _Session:
                 "step": fold.tip[1] if fold.tip else 0,
                 "why": cause.why,
                 "took_s": round(here.clock() - here.began, 3),
+                "spent": dict(self.spent.sums()),
             }
             return Wish(kind="report", body=body)
 
@@ -346,6 +355,8 @@ class _Session:
         if progress.phase == "training" and self.here.clock() - progress.moved_at > stall_s:
             cause = failed(f"no step was done for {stall_s:g} s after step {progress.step:,}")
             self.here.abandon(self._report(cause))
+        budget_s = self._budget_s
+        progress.left_s = None if budget_s is None else max(0.0, budget_s - (self.here.clock() - self.here.began))
         try:
             self.pulse.beat()
         except Exception as error:  # noqa: BLE001 - the last line of a thread: the training must hear of it

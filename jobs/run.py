@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from facegan import session as wire
 from facegan.experiment import Json, from_json
 from facegan.ledger import FINAL, Fold, Ledger, State
-from facegan.length import Length, images_of, length, rounded
+from facegan.length import Length, duration, images_of, length, rounded
 from facegan.storage.base import ObjectStore
 from jobs.errors import Exit
 
@@ -20,6 +20,7 @@ class RunView:
 
     `backend` is where its open session is, `host` which of the backend's engines, regions or accounts that is on, `gpu`
     what it was asked for there, `bundle` what runs there; `was_on` is the backend of the session that ended last.
+    `seq` is the number of the newest entry; `left_s` how long the open session may go on, where anything limits it.
     """
 
     run: str
@@ -39,6 +40,8 @@ class RunView:
     rate: float
     losses: Mapping[str, float] = field(default_factory=dict)
     at: float
+    seq: int = -1
+    left_s: float | None = None
     why: str
 
     @property
@@ -50,6 +53,7 @@ class RunView:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+LOOK_BACK = 4  # entries behind the newest, for a refusal: little is appended after one
 SILENT_S = 60.0  # without a heartbeat for so long, a session is called unreachable: a flag, not a state
 
 
@@ -60,6 +64,7 @@ def view(ledger: Ledger, now: float) -> RunView:
     current = fold.open[-1] if fold.open else None
     at = _seconds(ledger.at)
     silent_s = now - max(at, _seconds(beat.at) if beat else 0.0)
+    left_s = _left_s(beat, now)
     return RunView(
         run=fold.run,
         experiment=fold.experiment,
@@ -78,7 +83,9 @@ def view(ledger: Ledger, now: float) -> RunView:
         rate=beat.rate if beat else 0.0,
         losses=beat.losses if beat else {},
         at=at,
-        why=_why(fold, beat, silent_s),
+        seq=ledger.seq,
+        left_s=left_s,
+        why=_why(fold, _Signs(beat=beat, silent_s=silent_s, left_s=left_s, refused=_refused(ledger, fold)), now),
     )
 
 
@@ -156,6 +163,13 @@ def _heartbeat(store: ObjectStore, fold: Fold) -> wire.Heartbeat | None:
     return wire.read(store, fold.run, fold.holder.number) if fold.holder else None
 
 
+def _left_s(beat: wire.Heartbeat | None, now: float) -> float | None:
+    """How long the session that beat so may still go on, by its clock then and ours since: for people."""
+    if beat is None or not isinstance(beat.left_s, (int, float)):
+        return None
+    return max(0.0, beat.left_s - max(0.0, now - _seconds(beat.at)))
+
+
 def _flags(fold: Fold, silent_s: float) -> tuple[str, ...]:
     flags = ["stopping"] if fold.stopping else []
     if fold.state is State.RUNNING and silent_s > SILENT_S and not fold.carried:
@@ -163,15 +177,38 @@ def _flags(fold: Fold, silent_s: float) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _why(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signs:
+    """What is known beside the fold: of the open session, and of the refusal that ended the last one."""
+
+    beat: wire.Heartbeat | None
+    silent_s: float
+    left_s: float | None
+    refused: Json
+
+
+def _refused(ledger: Ledger, fold: Fold) -> Json:
+    """What the place said that refused the last session; nothing, where none did. Seldom more than one request."""
+    if fold.open or fold.end is None or fold.end.kind != "refused":
+        return {}
+    for seq in range(ledger.seq, max(-1, ledger.seq - LOOK_BACK), -1):
+        if (entry := ledger.entry(seq)).kind == "refused":
+            return entry.body
+    return {}
+
+
+def _why(fold: Fold, signs: _Signs, now: float) -> str:
     """The state's reason, and what is safe: the answer to "what happened while I slept?"."""
     if fold.state is State.FINISHED:
         return f"all {fold.steps:,} steps are committed"
-    last = f"checkpoint {fold.good[-1][1]:,} is committed" if fold.good else "nothing is committed yet"
-    return f"{_reason(fold, beat, silent_s)}; {last}"
+    return f"{_reason(fold, signs, now)}; {_last(fold)}"
 
 
-def _reason(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
+def _last(fold: Fold) -> str:
+    return f"checkpoint {fold.good[-1][1]:,} is committed" if fold.good else "nothing is committed yet"
+
+
+def _reason(fold: Fold, signs: _Signs, now: float) -> str:
     if fold.state is State.CANCELLED:
         return "cancelled by the user"
     if fold.carried:
@@ -179,10 +216,29 @@ def _reason(fold: Fold, beat: wire.Heartbeat | None, silent_s: float) -> str:
     if fold.state is State.QUEUED:
         return f"session {fold.open[-1].number} has not begun yet"
     if fold.state is State.RUNNING:
-        if silent_s > SILENT_S:
-            return f"no sign of life for {silent_s / 60:.0f} min"
-        return "asked to stop" if fold.stopping else (beat.phase if beat else "starting")
-    return f"session {fold.end.session}: {fold.end.why}" if fold.end else "no session was asked for yet"
+        return _running(fold, signs)
+    return _ended(fold, signs, now) if fold.end else "no session was asked for yet"
+
+
+def _ended(fold: Fold, signs: _Signs, now: float) -> str:
+    assert fold.end is not None
+    until = _seconds(signs.refused.get("until") or "")
+    if until > now:
+        what = "quota" if signs.refused.get("refusal") == "quota" else "room"
+        return f"waits for {fold.end.backend}'s {what} until {day(until)}"
+    return f"session {fold.end.session}: {fold.end.why}"
+
+
+def _running(fold: Fold, signs: _Signs) -> str:
+    if signs.silent_s > SILENT_S:
+        return f"no sign of life for {signs.silent_s / 60:.0f} min"
+    doing = "asked to stop" if fold.stopping else (signs.beat.phase if signs.beat else "starting")
+    return doing if signs.left_s is None else f"{doing}; session limit in {duration(signs.left_s)}"
+
+
+def day(at: float) -> str:
+    """A time of the coming days, as a person says it."""
+    return f"{datetime.fromtimestamp(at, UTC):%A %d %B %H:%M} UTC"
 
 
 def _seconds(at: str) -> float:

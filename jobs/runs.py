@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from facegan import layout
 from facegan.errors import BadInputError, DamagedError
 from facegan.ledger import Ledger, NoRunError
+from jobs import heads
 from jobs.context import Context
 from jobs.ended import EndedRuns
+from jobs.errors import Exit, JobError
 from jobs.run import RunView, damaged, view
 
 
@@ -18,7 +20,27 @@ def find(context: Context, prefix: str, *, checked: bool = True) -> Ledger:
     Raises:
         NoRunError: there is none.
         BadInputError: several begin so; names them.
+        CutOffError: its ledger lacks what this machine has seen of it.
     """
+    ledger = _find(context, prefix, checked=checked)
+    if checked and ledger.fold:
+        found = heads.look(heads.Heads(context.settings.home, context.store.url), ledger)
+        if found is not None:
+            raise CutOffError(
+                f'the ledger entry "{found.object}" {found.how}',
+                hint="restore it from a copy of the store; or take the ledger as it is: "
+                f"facegan-job verify {ledger.run} --accept",
+            )
+    return ledger
+
+
+class CutOffError(JobError):
+    """A ledger lacks an entry that this machine has seen."""
+
+    exit = Exit.INTEGRITY
+
+
+def _find(context: Context, prefix: str, *, checked: bool) -> Ledger:
     layout.check_run_id(prefix)
     make_home(context)
     exact = context.ledger(prefix)

@@ -130,7 +130,7 @@ class AwsAccount(Account):
     def _place(self) -> dict[str, str]:
         """Where the bucket is, as far as the URL does not say it."""
         said = self._at.options
-        place = {} if "region" in said or not self._region else {"AWS_REGION": self._region}
+        place = {} if "region" in said or not self._region else {"AWS_DEFAULT_REGION": self._region}
         if "endpoint" not in said and not self._is_aws:
             place["AWS_ENDPOINT_URL_S3"] = self._s3.meta.endpoint_url
         return place

@@ -33,7 +33,8 @@ class OpenSession:
 
     `host` is which of the backend's engines, regions or accounts was asked, `bundle` what is to run there; `ref` is
     the backend's, `machine` the process itself, said by its lease or its own intent. One that is `carried` works on a
-    copy of the run elsewhere: until it has ended, nothing is appended here but what it brings back.
+    copy of the run elsewhere: until it has ended, nothing is appended here but what it brings back. `limit_s` is how
+    long it may take, in seconds, where the user's budget says so.
     """
 
     number: int
@@ -45,6 +46,7 @@ class OpenSession:
     by: str | None = None
     machine: Json | None = None
     carried: bool = False
+    limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,10 @@ PLACE: Mapping[str, Form] = {
     "ref": perhaps(free),
 }
 DAMAGE = of(seq=STEP, object=text, how=text, metrics=perhaps(RANGES))
-RELAY = of(backends=each(text), gpu=perhaps(text))
+SPENT = perhaps(named(amount))  # seconds of each kind (facegan.spent); entries of older versions have none
+BUDGET: Mapping[str, Form] = dict.fromkeys(("budget_usd", "max_hours", "price_usd_h"), perhaps(amount))
+RELAY = of(backends=each(text), gpu=perhaps(text), auto=perhaps(flag), **BUDGET)
+PRICE = of(usd_h=perhaps(amount), market=text)  # what an hour was believed to cost (jobs.prices)
 
 KINDS: Mapping[str, Form] = {
     "created": of(run=text, experiment=of(name=text, training=of(steps=whole(1)))),
@@ -107,17 +110,21 @@ KINDS: Mapping[str, Form] = {
         resume=perhaps(flag),
         relay=perhaps(RELAY),
         carried=perhaps(flag),
+        price=perhaps(PRICE),
+        limit_s=perhaps(amount),
     ),
     "launched": of(session=NUMBER, ref=perhaps(free)),
     "refused": of(session=NUMBER, why=text, refusal=perhaps(text), until=perhaps(text)),
     "lease": of(session=NUMBER, machine=perhaps(free), ref=perhaps(free), over=perhaps(NUMBER)),
-    "restored": of(checkpoint=perhaps(STEP), step=STEP, damaged=each(DAMAGE), determinism=named(text)),
-    "checkpoint": of(session=NUMBER, step=NUMBER, parent=whole(-1), key=text, objects=OBJECTS, took_s=amount),
+    "restored": of(checkpoint=perhaps(STEP), step=STEP, damaged=each(DAMAGE), determinism=named(text), spent=SPENT),
+    "checkpoint": of(
+        session=NUMBER, step=NUMBER, parent=whole(-1), key=text, objects=OBJECTS, took_s=amount, spent=SPENT
+    ),
     "pruned": of(checkpoints=each(STEP)),
     "stop": of(),
     "cancel": of(),
     "extended": of(steps=NUMBER),
-    "report": of(session=NUMBER, outcome=text, why=text),
+    "report": of(session=NUMBER, outcome=text, why=text, spent=SPENT),
     "lost": of(session=NUMBER, why=text),
     "tracked": of(server=text, mlflow_run=text, model=perhaps(text)),
 }
@@ -133,7 +140,17 @@ FOLD = of(
     tip=perhaps(pair(whole(-1))),
     gaps=RANGES,
     newest=STEP,
-    open=each(of(number=NUMBER, backend=text, **PLACE, by=perhaps(text), machine=perhaps(free), carried=perhaps(flag))),
+    open=each(
+        of(
+            number=NUMBER,
+            backend=text,
+            **PLACE,
+            by=perhaps(text),
+            machine=perhaps(free),
+            carried=perhaps(flag),
+            limit_s=perhaps(amount),
+        )
+    ),
     lease=perhaps(of(session=NUMBER, by=text, seq=STEP)),
     end=perhaps(of(session=NUMBER, kind=text, outcome=text, why=text, backend=perhaps(text), host=perhaps(text))),
     stop=flag,

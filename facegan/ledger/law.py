@@ -82,7 +82,8 @@ def _intent(fold: Fold, fact: Fact) -> Fold:
     carried = bool(fact.body.get("carried"))
     if carried and fold.open:
         raise fact.refuse(f"session {fold.open[-1].number} is open, and what it commits would not be in the copy")
-    asked = OpenSession(number=number, backend=fact.body["backend"], carried=carried, **said)
+    limit_s = fact.body.get("limit_s")
+    asked = OpenSession(number=number, backend=fact.body["backend"], carried=carried, limit_s=limit_s, **said)
     return dataclasses.replace(fold, newest=number, open=(*fold.open, asked), stop=False)
 
 

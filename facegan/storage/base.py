@@ -94,6 +94,13 @@ class ObjectStore(Protocol):
         """Keys that begin with `prefix`, in byte order, each with its object's bytes."""
 
     @abstractmethod
+    def times(self, prefix: str) -> dict[str, float]:
+        """Keys that begin with `prefix`, in byte order, each with when its object was last written.
+
+        In Unix seconds by the storage's own clock, the one that no writer has: whole seconds on some storages.
+        """
+
+    @abstractmethod
     def folders(self, prefix: str) -> Iterator[str]:
         """Names between `prefix` and the next `/`, each once, sorted: one level of the tree."""
 

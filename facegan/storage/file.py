@@ -89,6 +89,13 @@ class FileStore(ObjectStore):
                 found[key] = self._path(key).stat().st_size  # unless it was deleted since it was listed
         return found
 
+    def times(self, prefix: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for key in self.list(prefix):
+            with _errors_of(self.url, key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found[key] = self._path(key).stat().st_mtime
+        return found
+
     def folders(self, prefix: str) -> Iterator[str]:
         folder, _, start = prefix.rpartition("/")
         with _errors_of(self.url, prefix):

@@ -103,6 +103,12 @@ class GcsStore(ObjectStore):
             found = {blob.name.removeprefix(self._at.prefix): int(blob.size or 0) for blob in listed}
         return {key: found[key] for key in in_order(found)}
 
+    def times(self, prefix: str) -> dict[str, float]:
+        with self._errors_of(prefix):
+            listed = self._listing(prefix, fields="items(name,updated),nextPageToken")
+            found = {blob.name.removeprefix(self._at.prefix): float(blob.updated.timestamp()) for blob in listed}
+        return {key: found[key] for key in in_order(found)}
+
     def folders(self, prefix: str) -> Iterator[str]:
         skipped = len(self._at.prefix + prefix)
         with self._errors_of(prefix):

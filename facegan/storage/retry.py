@@ -39,6 +39,9 @@ class PatientStore(ObjectStore):
     def sizes(self, prefix: str) -> dict[str, int]:
         return self._ask(lambda: self._store.sizes(prefix))
 
+    def times(self, prefix: str) -> dict[str, float]:
+        return self._ask(lambda: self._store.times(prefix))
+
     def folders(self, prefix: str) -> Iterator[str]:
         return iter(self._ask(lambda: [*self._store.folders(prefix)]))
 

@@ -1,7 +1,7 @@
 """A store in an S3 bucket: of AWS, or of any service that speaks its protocol, by the endpoint's URL.
 
 `s3://bucket/prefix`, with `?endpoint=https://host:port` and `&region=name` where needed. Without them the
-standard variables and files of AWS count (`AWS_ENDPOINT_URL_S3`, `AWS_REGION`, `AWS_PROFILE`, …), and
+standard variables and files of AWS count (`AWS_ENDPOINT_URL_S3`, `AWS_DEFAULT_REGION`, `AWS_PROFILE`, …), and
 credentials come from those alone.
 
 The crash argument: an object is written by one `PutObject`, which S3 shows whole or not at all; `put_new`
@@ -73,7 +73,7 @@ HINTS = {
     "RequestTimeTooSkewed": "set this machine's clock",
     "SignatureDoesNotMatch": "the secret key does not fit the access key",
 }
-ELSEWHERE = "say where the bucket is: ?region=… in the URL, or AWS_REGION"
+ELSEWHERE = "say where the bucket is: ?region=… in the URL, or AWS_DEFAULT_REGION"
 
 
 class S3Store(ObjectStore):
@@ -120,6 +120,15 @@ class S3Store(ObjectStore):
         with self._errors_of(prefix):
             found = {
                 item["Key"].removeprefix(self._at.prefix): int(item["Size"])
+                for page in self._pages(prefix)
+                for item in page.get("Contents", ())
+            }
+        return {key: found[key] for key in in_order(found)}
+
+    def times(self, prefix: str) -> dict[str, float]:
+        with self._errors_of(prefix):
+            found = {
+                item["Key"].removeprefix(self._at.prefix): float(item["LastModified"].timestamp())
                 for page in self._pages(prefix)
                 for item in page.get("Contents", ())
             }

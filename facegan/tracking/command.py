@@ -16,8 +16,10 @@ from facegan.errors import BadInputError, FaceganError, SessionExit
 from facegan.ledger import Ledger, Writer
 from facegan.storage import open_store
 from facegan.storage.retry import PatientStore
+from facegan.tracking import words
 from facegan.tracking.address import without_credentials
 from facegan.tracking.server import Server
+from facegan.tracking.settle import LEDGER
 from facegan.tracking.sync import Copy, Progress
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -37,6 +39,21 @@ def main(arguments: Sequence[str]) -> int:
         return _watch(copies, asked.watch, asked.json)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def head(arguments: Sequence[str]) -> int:
+    """Print which entry of a run's ledger MLflow was told of last, as JSON; null if of none."""
+    parser = argparse.ArgumentParser(prog="python -m facegan head", description=head.__doc__)
+    parser.add_argument("run_url", help="<store>/runs/<run>")
+    asked = parser.parse_args(arguments)
+    ledger = _ledger(asked.run_url)
+    server = Server.open(os.environ.get(URI_VARIABLE, ""))
+    place = server.home(ledger.fold.experiment)
+    found = server.runs_tagged(place, LEDGER, ledger.digest_of(0))
+    seen = [told for told in (words.head_of(there.tags) for there in found) if told is not None]
+    newest = max(seen, key=lambda told: told.seq, default=None)
+    sys.stdout.write(json.dumps(dataclasses.asdict(newest) if newest else None) + "\n")
+    return SessionExit.FINISHED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,10 +21,13 @@ from dataclasses import dataclass, field
 from facegan import layout
 from facegan.checkpoints import Point
 from facegan.history import History
+from facegan.hours import hours
 from facegan.ledger import Entry, Fold, Ledger, State
 from facegan.tracking import generator, images, settle, words
 from facegan.tracking.server import BATCH, Home, Server, There
+from facegan.verify import Head, lacks
 
+BETWEEN = frozenset({"checkpoint", "pruned", "tracked", "data"})  # after these nothing more is to be said of hours
 HINT = "facegan.synced_seq"
 PROOF = "facegan.synced_proof"
 SAMPLES = "samples/"
@@ -79,6 +82,7 @@ class Copy:
     _logged: int = -1
     _damaged: set[int] = field(default_factory=set)
     _times: dict[int, int] = field(default_factory=dict)
+    _entries: dict[int, Entry] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -132,22 +136,35 @@ class Copy:
         missing = words.params(self.ledger.entry(0)).items() - there.params.items()
         self.server.log_params(there.run_id, {k: v for k, v in missing if k not in there.params})
         tags: dict[str, str] = {}
+        ends = self._done < 0
         waiting: list[tuple[str, float, int, int]] = []
         again, self._damaged = self._damaged, set()
         for number in sorted(again.union(range(self._done + 1, seq + 1))):
             entry = self.ledger.entry(number)
             tags |= words.session_tags(entry)
+            ends |= entry.kind not in BETWEEN
             if entry.kind == "checkpoint":
                 waiting += self._points(entry, held)
                 waiting = self._write(held, waiting, least=BATCH)
                 tags |= self._pictures(entry, held)
                 self._note_damage()
         self._write(held, waiting, least=1)
+        if ends:
+            spent = hours(self.ledger, self._entries)
+            tags |= words.hours_tags(spent) | words.spending_tags(spent)
         self._tag(there, tags | words.run_tags(fold))
         self._mark(there, fold)
         # Written last, and never past what could not be read: it is to be looked at again.
         hint = str(min(self._damaged) - 1 if self._damaged else seq)
-        self._tag(there, {HINT: hint, PROOF: _proof(hint, held)})
+        self._tag(there, {HINT: hint, PROOF: _proof(hint, held), **self._head(there, seq)})
+
+    def _head(self, there: There, seq: int) -> dict[str, str]:
+        """How far MLflow has seen the ledger now; nothing, where the ledger lacks what it had seen before."""
+        before = words.head_of(there.tags)
+        if before is not None and (found := lacks(self.ledger, before, "MLflow")) is not None:
+            self._tell(f"the ledger entry {found.object} {found.how}: facegan-job verify {self.ledger.run} --tracking")
+            return {}
+        return words.head_tag(Head(seq=seq, digest=self.ledger.digest_of(seq)))
 
     def _points(self, entry: Entry, held: Held) -> list[tuple[str, float, int, int]]:
         """The points that this checkpoint made history and MLflow lacks."""

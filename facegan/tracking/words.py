@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from facegan.experiment import Json
+from facegan.hours import Hours
 from facegan.ledger import Entry, Fold, Ledger, State
 from facegan.meaning import spelled
+from facegan.spending import spending
 from facegan.tracking.address import without_credentials
 from facegan.tracking.settle import milliseconds
+from facegan.verify import Head
 
 TAG = "facegan."
+HOURS = "facegan.hours."
+HEAD = "facegan.head"
+_HEAD = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
 LONGEST = 500  # characters of a tag
 
 STATUSES = MappingProxyType({State.FINISHED: "FINISHED", State.CANCELLED: "KILLED", State.FAILED: "FAILED"})
@@ -44,6 +52,31 @@ def session_tags(entry: Entry) -> dict[str, str]:
         return {}
     number, said = _SAYS[entry.kind](entry.body)
     return {f"{TAG}session.{number}.{name}": _text(value)[:LONGEST] for name, value in said.items()}
+
+
+def hours_tags(hours: Hours) -> dict[str, str]:
+    """Where the run's time went: seconds of each part, and of each session the milliseconds of its own, as JSON."""
+    parts = {**hours.parts, "idle": hours.idle, "whole": hours.whole}
+    said = {f"{HOURS}{name}_s": f"{much / 1000:.3f}" for name, much in parts.items()}
+    return said | {f"{HOURS}session.{each.stay.number}": json.dumps(dict(each.parts)) for each in hours.sessions}
+
+
+def spending_tags(hours: Hours) -> dict[str, str]:
+    """What the run cost, by the prices that its intents say; of hours at a price that is not known, how many."""
+    spent = spending(each.stay for each in hours.sessions)
+    said = {"usd": f"{spent.usd:.4f}", "hours": f"{spent.hours:.4f}", "unknown_hours": f"{spent.unknown_hours:.4f}"}
+    return {f"{TAG}spent_{name}": value for name, value in said.items()}
+
+
+def head_tag(head: Head) -> dict[str, str]:
+    """The newest entry that was copied from, as it was seen: who has it can tell a ledger that was cut off."""
+    return {HEAD: f"{head.seq}:{head.digest}"}
+
+
+def head_of(tags: Mapping[str, str]) -> Head | None:
+    """The inverse of `head_tag`, of tags that anybody may have written."""
+    found = _HEAD.fullmatch(tags.get(HEAD, ""))
+    return Head(seq=int(found[1]), digest=found[2]) if found else None
 
 
 def status(ledger: Ledger, fold: Fold) -> tuple[str, int | None]:

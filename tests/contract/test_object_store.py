@@ -260,6 +260,21 @@ def test_sizes_are_of_a_prefix_in_byte_order(filled: Place) -> None:
     assert filled.store.sizes(f"{filled.prefix}nothing/") == {}
 
 
+def test_times_are_of_a_prefix_in_byte_order_and_by_one_clock(place: Place) -> None:
+    """The clock need not be ours: what is held against it is what it said before. It may count whole seconds."""
+    place.store.put_new(f"{place.prefix}b/1", b"1")
+    first = place.store.times(f"{place.prefix}b/")
+    place.store.put(f"{place.prefix}b/2", b"2")
+    assert not place.store.put_new(f"{place.prefix}b/1", b"other")
+    both = place.store.times(f"{place.prefix}b/")
+    assert list(both) == [f"{place.prefix}b/1", f"{place.prefix}b/2"]
+    assert both[f"{place.prefix}b/1"] == first[f"{place.prefix}b/1"] > 1e9, "what was refused has not written"
+    assert 0.0 <= both[f"{place.prefix}b/2"] - both[f"{place.prefix}b/1"] < 900.0
+    place.store.put(f"{place.prefix}b/1", b"newer")
+    assert place.store.times(f"{place.prefix}b/1")[f"{place.prefix}b/1"] >= both[f"{place.prefix}b/2"]
+    assert place.store.times(f"{place.prefix}nothing/") == {}
+
+
 def test_folders_are_one_level_of_the_tree(filled: Place) -> None:
     assert list(filled.store.folders(filled.prefix)) == ["B", "b"]
     assert list(filled.store.folders(f"{filled.prefix}b/")) == ["sub"]

@@ -70,6 +70,10 @@ class AgainstMemory(RuleBasedStateMachine):
         self.same(lambda store: list(store.sizes(prefix).items()))
 
     @rule(prefix=PREFIXES)
+    def times(self, prefix: str) -> None:
+        self.same(lambda store: list(store.times(prefix)))
+
+    @rule(prefix=PREFIXES)
     def folders(self, prefix: str) -> None:
         self.same(lambda store: list(store.folders(prefix)))
 

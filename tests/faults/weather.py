@@ -114,6 +114,9 @@ class WeatheredStore(ObjectStore):
     def sizes(self, prefix: str) -> dict[str, int]:
         return self._ask("sizes", prefix, lambda: self._sky.store.sizes(prefix))
 
+    def times(self, prefix: str) -> dict[str, float]:
+        return self._ask("times", prefix, lambda: self._sky.store.times(prefix))
+
     def folders(self, prefix: str) -> Iterator[str]:
         return iter(self._ask("folders", prefix, lambda: [*self._sky.store.folders(prefix)]))
 

@@ -26,6 +26,7 @@ from facegan.storage.base import ObjectStore
 from facegan.tracking import images, settle
 from facegan.tracking.server import Server
 from facegan.tracking.sync import HINT, PROOF, Copy, Progress
+from facegan.tracking.words import HEAD, HOURS
 from facegan.worker import Surroundings, run_session
 from tests.fakes.killing import Killed
 from tests.fakes.toy import ToyTrainer
@@ -200,7 +201,7 @@ class Mlflow:
             "points": self.points(),
             "images": [name.rpartition("timestamp+")[0] + name[-4:] for name in self.image_files()],
             "params": dict(run.data.params),
-            "tags": {k: v for k, v in run.data.tags.items() if k not in {HINT, PROOF}},
+            "tags": {k: v for k, v in run.data.tags.items() if k not in {HINT, PROOF, HEAD} and HOURS not in k},
             "status": (run.info.status, run.info.start_time, run.info.end_time),
         }
 
