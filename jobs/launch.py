@@ -9,143 +9,28 @@ leased; one that does not answer ends nothing, and is asked for the session by i
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from facegan import layout, lease, prepared
+from facegan import lease
 from facegan.accounts import Credentials, has_account
 from facegan.errors import BadInputError
-from facegan.experiment import Data, Experiment, Json
+from facegan.experiment import Experiment
 from facegan.ledger import Fold, Ledger, State, Wish
 from facegan.ledger.fold import OpenSession
-from facegan.prepared.selection import is_made_for, is_unprepared
 from facegan.process import Life, life
-from jobs import credentials, loopback, recipe, sweeping
+from jobs import credentials, orders, recipe, sweeping
 from jobs.backends import BACKENDS, open_backend
-from jobs.backends.base import Backend, Capabilities, Fate, Hand, Order
-from jobs.carrying import weighing
-from jobs.carrying.freezing import require_here
+from jobs.backends.base import Backend, Fate, Hand
+from jobs.carrying.freezing import require_here, without
 from jobs.carrying.packing import Luggage
 from jobs.context import Context
 from jobs.errors import JobError
 from jobs.losing import append_lost, end_carried
+from jobs.orders import Place
 from jobs.refusals import Refusal, Uncertain, append_refused
 
-SHORTEST_GRACE_S = 60.0  # between the wish to stop a session and its end
 LOCAL = "local"
 BY_HAND = "hand"  # the backend of a session that nobody launched: `python -m facegan run`, typed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a session is to run, on one of the backend's GPUs or none, and what is shipped there.
-
-    `relay` is where the run may go on from there, as the user said it and its next sessions' intents repeat it. It is
-    `carried` there where sessions cannot reach the store: each works on a copy of the run (`jobs.carrying`).
-    """
-
-    backend: Backend
-    gpu: str | None
-    bundle: Json = field(default_factory=dict)
-    relay: Json | None = None
-    carried: bool = False
-
-
-def place(
-    context: Context, backend: str | None, gpu: str | None, host: str | None = None, *, fetch: bool = True
-) -> Place:
-    """Check that this backend can run a session on this GPU from this store, and has what it takes, or can `fetch` it.
-
-    Raises:
-        BadInputError: it cannot; the hint says what can.
-    """
-    name = backend or context.settings.backend
-    chosen = open_backend(name, context.settings, host=host)
-    able = chosen.capabilities()
-    scheme = context.store.url.partition("://")[0]
-    if scheme not in able.stores and scheme not in able.carries:
-        stores = ", ".join(f"{known}://" for known in able.stores)
-        raise BadInputError(
-            f'sessions on backend "{name}" cannot reach the store "{context.store.url}"',
-            hint=able.instead.get(scheme, f"they reach {stores}"),
-        )
-    if able.elsewhere and scheme in able.stores:
-        loopback.require_elsewhere(f'sessions on backend "{name}"', context.store.url, os.environ)
-    found = None if gpu is None else _gpu(name, able, gpu)
-    if fetch:
-        chosen.fetch(found)
-    return Place(backend=chosen, gpu=found, bundle=chosen.bundle(found), carried=scheme not in able.stores)
-
-
-def _gpu(name: str, able: Capabilities, gpu: str) -> str:
-    for known in able.gpus:
-        if known.lower() == gpu.lower():
-            return known
-    has = f"it has {', '.join(able.gpus)}" if able.gpus else "it has none; leave --gpu out to train on the CPU"
-    for known, why in able.retired.items():
-        if known.lower() == gpu.lower():
-            raise BadInputError(f'the GPU "{known}" is {why}', hint=has)
-    raise BadInputError(f'backend "{name}" has no GPU "{gpu}"', hint=has)
-
-
-def order(context: Context, run: str, session: OpenSession, upload_s: float = 0.0) -> Order:
-    """What is asked of a backend. The grace fits the last checkpoint, by what uploads of this run took."""
-    return Order(
-        run=run,
-        run_url=layout.run_url(context.store.url, run),
-        number=session.number,
-        gpu=session.gpu,
-        bundle=session.bundle or {},
-        grace_s=max(SHORTEST_GRACE_S, 10.0 * upload_s),
-        carried=session.carried,
-    )
-
-
-def suited(context: Context, where: Place, asked: Order, chosen: Experiment) -> Order:
-    """The same order, with what this experiment needs of the place: cards, and data to prepare.
-
-    Raises:
-        BadInputError: the place has too few cards; or nobody has prepared the data, and it has none of its own; or they
-            are more than can be carried there or back.
-    """
-    replicas = chosen.training.replicas
-    if replicas > 1:
-        recipe.require_gpus(chosen, where.backend.machine(where.gpu).gpus)
-    prepares = _prepares(context, where, asked.run, chosen.data)
-    if asked.carried:
-        weighing.require_light(context.store, chosen.data, prepares=prepares is not None)
-    return dataclasses.replace(asked, replicas=replicas, prepares=prepares)
-
-
-def _prepares(context: Context, where: Place, run: str, data: Data) -> str | None:
-    """The data set that the session has to prepare first, if any."""
-    if data.name in where.backend.capabilities().data_there:
-        return data.name if is_unprepared(data, context.store) else None
-    if data.digest is None and is_unprepared(data, context.store):
-        stored = prepared.find_stored(context.store, data.name)
-        if not any(is_made_for(manifest, data) for manifest in stored):
-            raise BadInputError(
-                f'the data of run "{run}" are not prepared yet, and "{where.backend.name}" has no "{data.name}"',
-                hint=f"{recipe.prepare_line(data)}, or resume the run where it was submitted",
-            )
-    return None
-
-
-def first(where: Place) -> OpenSession:
-    """The first session of a run, as it would be asked for."""
-    backend = where.backend
-    asked = OpenSession(number=1, backend=backend.name, host=backend.host, gpu=where.gpu, bundle=where.bundle)
-    return dataclasses.replace(asked, carried=where.carried)
-
-
-def following(ledger: Ledger, where: Place, number: int) -> OpenSession:
-    """The session of that number, as it is asked for. The ref of one that is carried is part of that."""
-    asked = dataclasses.replace(first(where), number=number)
-    if not asked.carried:
-        return asked
-    url = layout.run_url(ledger.store.url, ledger.run)
-    return dataclasses.replace(asked, ref=where.backend.ref(Order(run=ledger.run, run_url=url, number=number)))
 
 
 def create(context: Context, run: str, chosen: Experiment, images: int | None = None) -> Ledger:
@@ -224,17 +109,18 @@ def last_words(context: Context, ledger: Ledger) -> str:
     if end is None or end.backend not in BACKENDS:
         return ""
     ended = OpenSession(number=end.session, backend=end.backend, host=end.host)
-    return opened(context, ended).last_words(order(context, ledger.run, ended))
+    return opened(context, ended).last_words(orders.order(context, ledger.run, ended))
 
 
 def _continue(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object], *, by_user: bool) -> Fold:
-    suited(context, where, order(context, ledger.run, first(where)), ledger.created())  # refused before it is asked for
+    asked = orders.order(context, ledger.run, orders.first(where))
+    orders.suited(context, where, asked, ledger.created())  # refused before it is asked for
     with where.backend.launching(ledger.run):
         fold = bury(context, ledger, where, holds=True)
         if fold.end:  # nobody may look there for long
             sweeping.sweep_at(context, ledger, fold.end.backend, fold.end.host)
         for session in fold.open:
-            if (session.carried or where.carried) and not _is_to_be_carried(context, session, where, say):
+            if (session.carried or where.carried) and not _is_to_be_carried(context, fold, session, where, say):
                 return fold
             if is_to_begin(session, where):
                 if not (by_user and fold.stop):
@@ -271,7 +157,9 @@ def _is_of(session: OpenSession, where: Place) -> bool:
     return (session.backend, session.host) == (where.backend.name, where.backend.host)
 
 
-def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say: Callable[[str], object]) -> bool:
+def _is_to_be_carried(
+    context: Context, fold: Fold, session: OpenSession, where: Place, say: Callable[[str], object]
+) -> bool:
     """Whether to send an open session on its way; no other is asked for while it, or any beside it, may live."""
     found = fate(context, session)
     may_not_be_there = found.life is Life.UNKNOWN or found.missing
@@ -284,6 +172,8 @@ def _is_to_be_carried(context: Context, session: OpenSession, where: Place, say:
         say(f"session {session.number} is alive on {session.backend}{copy}")
     else:
         say(f"session {session.number} does not answer; none is started beside it, because one of them has a copy")
+        if session.carried:
+            say(f"hint: to go on without what it makes: {without(fold.run, session.number)}")
     return False
 
 
@@ -305,29 +195,22 @@ def _give_up(context: Context, ledger: Ledger, where: Place, session: OpenSessio
 
     One that is on its way is left alone: it sees the stop and reports, or sees the new intent and begins.
     """
-    if where.backend.look_up(order(context, ledger.run, session)) is None:
+    if where.backend.look_up(orders.order(context, ledger.run, session)) is None:
         append_lost(ledger, session, "the run was stopped before it began")
 
 
 def _intend(ledger: Ledger, where: Place, *, by_user: bool) -> OpenSession:
     """Ask for the next number. Of two commands that do so at once, one sees the other's and joins it."""
-    asked = following(ledger, where, ledger.fold.newest + 1)
+    asked = orders.following(ledger, where, ledger.fold.newest + 1)
 
     def decide(fold: Fold) -> Wish | None:
         if fold.newest >= asked.number:
             return None
         if fold.finished or fold.cancel or (fold.stop and not by_user):
             raise JobError(f'run "{ledger.run}" is {fold.state} since', hint=f"facegan-job status {ledger.run}")
-        return Wish(kind="intent", body=intent(asked, by_user=by_user, relay=where.relay))
+        return Wish(kind="intent", body=orders.intent(asked, where, by_user=by_user))
 
     return ledger.append(decide).session(asked.number) or asked
-
-
-def intent(asked: OpenSession, *, by_user: bool, relay: Json | None = None) -> Json:
-    """What the ledger says of a session that is asked for."""
-    where = {"backend": asked.backend, "host": asked.host, "gpu": asked.gpu, "bundle": asked.bundle}
-    carried = {"carried": True, "ref": asked.ref} if asked.carried else {}
-    return {"session": asked.number, **where, "resume": by_user, **carried, **({"relay": relay} if relay else {})}
 
 
 def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, say: Callable[[str], object]) -> Fold:
@@ -335,8 +218,8 @@ def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, 
 
     The crash argument: killed before either entry, the intent stands, and the next command asks the place by name.
     """
-    asked = order(context, ledger.run, session, ledger.fold.upload_s)
-    asked = suited(context, where, asked, ledger.created())
+    asked = orders.order(context, ledger.run, session, ledger.fold.upload_s)
+    asked = orders.suited(context, where, asked, ledger.created())
     luggage = Luggage(ledger=ledger) if session.carried else None
     asked = dataclasses.replace(
         asked, luggage=luggage, is_open=lambda: ledger.refresh().session(session.number) is not None

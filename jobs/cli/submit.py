@@ -9,14 +9,13 @@ import typer
 
 from facegan.length import length
 from jobs import context as contexts
-from jobs import counting, launch, recipe, runs, settings
-from jobs.backends.base import Order
+from jobs import counting, launch, orders, recipe, runs, settings
+from jobs.budget import Budget
 from jobs.cli import options, output
+from jobs.cli.foreseen import what_would_be_sent
 from jobs.cli.watch import Manner, launched
-from jobs.context import Context
-from jobs.launch import Place
 from jobs.shelf import shelf
-from jobs.supervision import places
+from jobs.supervision import costing, places, resolving
 from jobs.supervision.past import Relay
 from jobs.supervision.policy import parse
 
@@ -34,6 +33,9 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: Annotated[
         str | None, typer.Option("--name", metavar="ID", help="The run's id; the same again goes on.")
     ] = None,
+    budget: options.Budget = None,
+    max_hours: options.MaxHours = None,
+    price: options.Price = None,
     watch: options.Watch = False,
     detach: options.Detach = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")] = False,
@@ -41,9 +43,11 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> int:
     """Start a run of an experiment, and follow it."""
     context = contexts.real(settings.load({"store": store}))
-    relay = Relay(backends=parse(backend or context.settings.backend), gpu=gpu)
+    may_cost = Budget(usd=budget, hours=max_hours, usd_h=price)
+    relay = Relay(backends=parse(backend or context.settings.backend), gpu=gpu, budget=may_cost)
+    relay = resolving.of_new(context, experiment, overrides or (), relay, output.say)
     where = places.first(context, relay, host, output.say, fetch=not dry_run)
-    if backend is not None or watch:
+    if backend is not None or watch or relay.auto or may_cost != Budget():
         where = replace(where, relay=relay.to_json())
     runs.make_home(context)
     home, at = context.settings.home, context.store
@@ -60,19 +64,13 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
         output.say(f"{chosen.data.name} will be prepared by the first session, from {there[chosen.data.name]}")
     if images is not None and chosen.data.limit is not None and images < chosen.data.limit:
         output.say(f"data.limit is {chosen.data.limit:,}, and there are {images:,} images: all of them are shown")
-    order = launch.suited(context, where, launch.order(context, run, launch.first(where)), chosen)
+    orders.suited(context, where, orders.order(context, run, orders.first(where)), chosen)
+    foreseen = costing.foresee(context, where, chosen, chosen.training.steps)
+    for line in foreseen.words():
+        output.say(line)
     if dry_run:
-        output.as_json(_what_would_be_sent(context, where, body, order))
+        output.as_json({**what_would_be_sent(context, where, chosen, body), "estimate": foreseen.to_json()})
         return 0
     ledger = launch.create(context, run, chosen, images)
     how = Manner(watch=watch, detach=detach, json=json)
     return launched(context, ledger, lambda: launch.submit(context, ledger, where, output.say), relay, how)
-
-
-def _what_would_be_sent(context: Context, where: Place, body: dict[str, object], order: Order) -> dict[str, object]:
-    return {
-        "store": context.store.url,
-        "created": body,
-        "intent": launch.intent(launch.first(where), by_user=False, relay=where.relay),
-        "session": where.backend.command(order),
-    }

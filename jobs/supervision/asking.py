@@ -11,13 +11,13 @@ from facegan import lease
 from facegan.errors import FaceganError
 from facegan.ledger import Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
-from jobs import launch
+from jobs import launch, orders
 from jobs.backends import BACKENDS
 from jobs.context import Context
 from jobs.losing import append_lost
 
 
-def begin(context: Context, ledger: Ledger, where: launch.Place, number: int, say: Callable[[str], object]) -> Fold:
+def begin(context: Context, ledger: Ledger, where: orders.Place, number: int, say: Callable[[str], object]) -> Fold:
     """Launch the session of this number, which was asked of `where`, or find that it was launched."""
     lease.require_whole(ledger)
     with where.backend.launching(ledger.run):
@@ -27,14 +27,14 @@ def begin(context: Context, ledger: Ledger, where: launch.Place, number: int, sa
         return launch.start(context, ledger, where, session, say)
 
 
-def ask(context: Context, ledger: Ledger, where: launch.Place, number: int, say: Callable[[str], object]) -> Fold:
+def ask(context: Context, ledger: Ledger, where: orders.Place, number: int, say: Callable[[str], object]) -> Fold:
     """Ask `where` for the session of this number and launch it, unless somebody has asked for any since.
 
     Of two who decide that at once, the second finds the first one's intent, and launches nothing: the law takes each
     number once. The crash argument: killed after the intent, the number stands, and is `begin`'s.
     """
     lease.require_whole(ledger)
-    asked = launch.following(ledger, where, number)
+    asked = orders.following(ledger, where, number)
     mine: list[bool] = []
 
     def decide(fold: Fold) -> Wish | None:
@@ -42,7 +42,7 @@ def ask(context: Context, ledger: Ledger, where: launch.Place, number: int, say:
         if fold.newest >= number or fold.open or fold.finished or fold.cancel or fold.stop:
             return None
         mine.append(True)
-        return Wish(kind="intent", body=launch.intent(asked, by_user=False, relay=where.relay))
+        return Wish(kind="intent", body=orders.intent(asked, where, by_user=False))
 
     with where.backend.launching(ledger.run):
         fold = ledger.append(decide)
@@ -55,7 +55,7 @@ def is_known(context: Context, ledger: Ledger, session: OpenSession) -> bool | N
     if session.backend not in BACKENDS or (session.backend == "local" and session.ref is not None):
         return None  # another machine's processes are not known here: that says nothing
     try:
-        return launch.opened(context, session).look_up(launch.order(context, ledger.run, session)) is not None
+        return launch.opened(context, session).look_up(orders.order(context, ledger.run, session)) is not None
     except FaceganError:
         return None
 

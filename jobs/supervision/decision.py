@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from facegan.ledger import Fold, State
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
+from jobs.budget import how_to_raise
 from jobs.supervision.actions import Action, Ask, Begin, Bury, GiveUp, Leave, Wait
 from jobs.supervision.past import Ended
 from jobs.supervision.seen import Offer, Policy, Seen, Sighting
@@ -98,6 +99,8 @@ def hopeless(seen: Seen, policy: Policy) -> str | None:
         return f"{len(fruitless)} sessions in a row committed nothing, the last of them: {fruitless[0].why}"
     if policy.sessions is not None and fold.newest >= policy.sessions:
         return f"it has had {fold.newest} sessions, and {policy.sessions} are allowed"
+    if (why := policy.budget.over(seen.spent)) is not None:
+        return f"{why}; {how_to_raise(fold.run)}"
     return None
 
 
@@ -133,6 +136,8 @@ def _standing(seen: Seen, offer: Offer, now: float, policy: Policy) -> _Standing
     name = offer.backend
     if offer.unfit:
         return _Standing(backend=name, until=now + NEXT_LOOK_S if offer.passing else None, why=offer.unfit)
+    if (why := policy.budget.refuses(seen.spent, offer.usd_h)) is not None:
+        return _Standing(backend=name, until=None, why=f"{why}; {how_to_raise(seen.fold.run)}")
     if offer.left_s is not None and offer.left_s < LEAST_S:
         until = now + LONGEST_WAIT_S if offer.resets_at is None else max(offer.resets_at, now + 1.0)
         return _Standing(backend=name, until=until, why=f"its quota is used up{_more(offer.resets_at)}")

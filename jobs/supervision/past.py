@@ -7,11 +7,13 @@ matter are found by bisection: some twenty reads for each session, however long 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from facegan.experiment import Json
 from facegan.ledger import Entry, Ledger
+from jobs import budget as budgets
+from jobs.budget import Budget
 
 LOOK_BACK = 32  # sessions
 BEYOND = 8  # sessions before the user last said `resume`: of those, only what is known of quotas counts
@@ -46,13 +48,19 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """Over which backends the user lets the run go, in order, and on which GPU of theirs."""
+    """Over which backends the user lets the run go, in order, on which GPU of theirs, and for how much.
+
+    Where it is `auto`, that order is the plan's, made anew before each session.
+    """
 
     backends: tuple[str, ...]
     gpu: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    auto: bool = False
 
     def to_json(self) -> Json:
-        return {"backends": list(self.backends), "gpu": self.gpu}
+        auto = {"auto": True} if self.auto else {}
+        return {"backends": list(self.backends), "gpu": self.gpu, **self.budget.to_json(), **auto}
 
 
 class Past:
@@ -82,7 +90,12 @@ class Past:
         for number in range(newest, max(0, newest - LOOK_BACK), -1):
             said = self._entry(self._asked(number)).body.get("relay")
             if said is not None:
-                return Relay(backends=tuple(said["backends"]), gpu=said.get("gpu"))
+                return Relay(
+                    backends=tuple(said["backends"]),
+                    gpu=said.get("gpu"),
+                    budget=budgets.from_json(said),
+                    auto=bool(said.get("auto")),
+                )
         return None
 
     def _ended(self, end: Entry, asked: Entry) -> Ended:

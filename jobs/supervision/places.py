@@ -9,9 +9,9 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.ledger import Ledger
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
-from jobs import launch, recipe
+from jobs import launch, orders, recipe
 from jobs.context import Context
-from jobs.launch import Place
+from jobs.orders import Place
 from jobs.refusals import Refusal, Uncertain
 from jobs.supervision import asking
 from jobs.supervision.past import Ended, Relay
@@ -69,7 +69,7 @@ def first(
     errors: list[FaceganError] = []
     for name in relay.backends:
         try:
-            return launch.place(context, name, relay.gpu, host, fetch=fetch)
+            return orders.place(context, name, relay.gpu, host, usd_h=relay.budget.usd_h, fetch=fetch)
         except FaceganError as error:
             errors.append(error)
             if len(relay.backends) > 1:
@@ -106,17 +106,17 @@ def survey(context: Context, ledger: Ledger, policy: Policy, past: Sequence[Ende
 
 def _offer(where: Place) -> Offer:
     """What the quota allows; all, where the place does not say: it refuses what it does not allow."""
-    name = where.backend.name
+    offer = Offer(backend=where.backend.name, usd_h=where.price.usd_h if where.price else None)
     if where.gpu is None:
-        return Offer(backend=name)  # what is rationed are GPUs
+        return offer  # what is rationed are GPUs
     try:
         allowance = where.backend.quota()
     except FaceganError:
-        return Offer(backend=name)
+        return offer
     if allowance is None:
-        return Offer(backend=name)
+        return offer
     resets_at = allowance.resets_at.timestamp() if allowance.resets_at else None
-    return Offer(backend=name, left_s=allowance.left_s, resets_at=resets_at)
+    return replace(offer, left_s=allowance.left_s, resets_at=resets_at)
 
 
 def fitting(context: Context, ledger: Ledger, name: str, policy: Policy, host: str | None = None) -> Place:
@@ -126,9 +126,10 @@ def fitting(context: Context, ledger: Ledger, name: str, policy: Policy, host: s
         BadInputError: it cannot be; says why.
         FaceganError: it says no, or does not answer.
     """
-    where = launch.place(context, name, policy.gpu, host)
+    where = orders.place(context, name, policy.gpu, host, usd_h=policy.budget.usd_h)
     able, chosen = where.backend.capabilities(), ledger.created()
     home = context.settings.home if able.data_is_here else None
     recipe.require_data(chosen.data, home, context.store, able.data_there)
-    launch.suited(context, where, launch.order(context, ledger.run, launch.first(where)), chosen)
-    return replace(where, relay=Relay(backends=policy.backends, gpu=policy.gpu).to_json())
+    orders.suited(context, where, orders.order(context, ledger.run, orders.first(where)), chosen)
+    relay = Relay(backends=policy.backends, gpu=policy.gpu, budget=policy.budget, auto=policy.auto)
+    return replace(where, relay=relay.to_json())

@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facegan.errors import BadInputError
 from facegan.experiment import unknown
 from jobs.backends import BACKENDS
+from jobs.budget import Budget
 from jobs.settings import Settings
 from jobs.supervision.past import Relay
 from jobs.supervision.seen import Policy
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """What a command was told of where runs may go; `None` where it was told nothing."""
+    """What a command was told of where runs may go, and for how much; `None` where it was told nothing."""
 
     settings: Settings
     backends: tuple[str, ...] | None = None
     gpu: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    auto: bool = False
 
     def policy(self, relay: Relay | None) -> Policy:
         """What is allowed of a run whose ledger remembers this `relay`."""
         if self.backends is not None:
-            backends, gpu = self.backends, self.gpu
+            backends, gpu, auto = self.backends, self.gpu, self.auto
         elif relay is not None:
-            backends, gpu = relay.backends, self.gpu or relay.gpu
+            backends, gpu, auto = relay.backends, self.gpu or relay.gpu, relay.auto
         else:
             backends, gpu = parse(self.settings.backend), self.gpu
+            auto = self.auto or backends == (AUTO,)
+            backends = tuple(BACKENDS) if backends == (AUTO,) else backends
+        remembered = Budget() if relay is None else relay.budget
         known = tuple(name for name in backends if name in BACKENDS)  # a newer version may know more
         limits = {
             "sessions": _count("max_sessions", self.settings.max_sessions),
             "failures": _count("max_failures", self.settings.max_failures),
         }
-        return Policy(backends=known, gpu=gpu, **{name: count for name, count in limits.items() if count is not None})
+        allowed = {name: count for name, count in limits.items() if count is not None}
+        return Policy(backends=known, gpu=gpu, budget=self.budget.or_else(remembered), auto=auto, **allowed)
 
 
 def parse(text: str) -> tuple[str, ...]:
-    """Backends as they are typed: `kaggle,docker`.
+    """Backends as they are typed: `kaggle,docker`; or `auto`, which stands for those that are set up here.
 
     Raises:
         BadInputError: one is not known, or is there twice.
     """
+    if text.strip() == AUTO:
+        return (AUTO,)
     names = tuple(name.strip() for name in text.split(","))
+    if AUTO in names:
+        raise BadInputError(f'"{AUTO}" is all that are set up here, not "{text}"', hint=f"--backend {AUTO}")
     for name in names:
         if name not in BACKENDS:
             raise unknown("backend", name, BACKENDS)

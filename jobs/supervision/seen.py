@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facegan.ledger import Fold
 from facegan.process import Life
+from facegan.spending import Spending
+from jobs.budget import Budget
 from jobs.supervision.past import Ended
 
 
@@ -14,9 +16,11 @@ from jobs.supervision.past import Ended
 class Policy:
     """What the user allows: `backends`, the first that can is taken; `gpu`, one of that name on each of them.
 
+    Where it is `auto`, offers come in the order of the plan, whatever that of the backends.
     The run is given up after `failures` failed sessions at one step, after as many that ended before they had
     restored anything, after `fruitless` in a row that committed nothing, or when it had `sessions` of them.
-    A backend is left out for `quarantine_s` after it was `patience` times in a row of no use.
+    A backend is left out for `quarantine_s` after it was `patience` times in a row of no use. All sessions together may
+    cost and take what the `budget` says.
     """
 
     backends: tuple[str, ...]
@@ -26,6 +30,8 @@ class Policy:
     fruitless: int = 6
     patience: int = 4
     quarantine_s: float = 6 * 3600.0
+    budget: Budget = field(default_factory=Budget)
+    auto: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class Offer:
     """What a backend of the policy could do now. `unfit` is why it cannot; `passing`, whether that is for now only.
 
     `left_s` is what its quota has left and `resets_at`, Unix seconds, when there is more, where it has one and says so.
+    `usd_h` is what an hour costs there, in dollars; `None` where nobody knows.
     """
 
     backend: str
@@ -53,16 +60,18 @@ class Offer:
     passing: bool = False
     left_s: float | None = None
     resets_at: float | None = None
+    usd_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A run and its world at one moment. `sightings` has every open session; `past` the ended ones, newest first.
 
-    `past` and `offers` are read only where no session is open.
+    `past`, `offers` and what was `spent` are read only where no session is open, the last only where a budget is set.
     """
 
     fold: Fold
     sightings: Sequence[Sighting] = ()
     past: Sequence[Ended] = ()
     offers: Sequence[Offer] = ()
+    spent: Spending = field(default_factory=Spending)

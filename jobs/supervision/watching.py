@@ -7,18 +7,19 @@ here between two looks (since when a place does not know a number, what was said
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from facegan.errors import BadInputError, DamagedError, FaceganError
 from facegan.ledger import FINAL, Ledger, NoRunError
-from jobs import launch, runs, sweeping
+from facegan.spending import Spending
+from jobs import launch, orders, reaping, runs, sweeping
 from jobs.context import Context
 from jobs.ended import EndedRuns
 from jobs.errors import JobError
 from jobs.run import view
-from jobs.supervision import asking
+from jobs.supervision import asking, resolving
 from jobs.supervision.actions import Ask, Begin, Bury, GiveUp, Leave, Rest, Wait
 from jobs.supervision.decision import MISSING_S, decide, hopeless
 from jobs.supervision.past import Past
@@ -28,6 +29,7 @@ from jobs.supervision.seen import Policy, Seen
 
 LOOK_EVERY_S = 15.0
 SYNC_EVERY_S = 60.0
+REAP_EVERY_S = 1800.0
 MOST_AT_ONCE = 12  # things done for one run in one round: each place may refuse, and each number may have to be buried
 
 
@@ -60,15 +62,17 @@ class _Watched:
 
 @dataclass(kw_only=True)
 class Watch:
-    """One process that watches runs: all that go on, where no `names` are given."""
+    """One process that watches runs: all that go on, where no `names` are given. `heed` hears how each is left."""
 
     context: Context
     allowed: Allowed
     voice: Voice
     names: Sequence[str] | None = None
+    heed: Callable[[Ledger, Rest], object] = lambda _ledger, _rest: None
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _missing: Missing = field(default_factory=Missing)
     _synced_at: float | None = None
+    _reaped_at: float | None = None
 
     def once(self) -> Mapping[str, Rest]:
         """Look at each run once, and do what is to be done; how each is left, by name.
@@ -107,6 +111,9 @@ class Watch:
                 continue
             self._tell(watched, rest)
             rests[name] = watched.rest = rest
+            if watched.ledger.seq >= 0:
+                self.heed(watched.ledger, rest)
+        self._reap()
         return rests
 
     def _going_on(self) -> list[str]:
@@ -154,10 +161,12 @@ class Watch:
             return seen, Choice(offers=(), places={}), policy
         self._sweep(watched)
         policy, past = self.allowed.policy(read.relay()), read.ended()
-        if hopeless(Seen(fold=fold, past=past), policy) is not None:
-            return Seen(fold=fold, past=past), Choice(offers=(), places={}), policy
-        choice = survey(context, ledger, policy, past)
-        return Seen(fold=fold, past=past, offers=choice.offers), choice, policy
+        spent = Spending() if policy.budget.is_open else orders.spent(ledger)
+        seen = Seen(fold=fold, past=past, spent=spent)
+        if hopeless(seen, policy) is not None:
+            return seen, Choice(offers=(), places={}), policy
+        choice = resolving.by_plan(context, ledger, policy, spent, survey(context, ledger, policy, past))
+        return replace(seen, offers=choice.offers), choice, policy
 
     def _do(self, ledger: Ledger, action: Bury | Begin | Ask, choice: Choice, policy: Policy) -> None:
         context = self.context
@@ -181,6 +190,21 @@ class Watch:
         if end is not None and not watched.ledger.fold.open and watched.swept != end.session:
             watched.swept = end.session
             sweeping.sweep(self.context, watched.ledger)
+
+    def _reap(self) -> None:
+        """End machines that no session owns: of all runs, those of runs that were removed too."""
+        now = self.context.clock()
+        if self._reaped_at is not None and now - self._reaped_at < REAP_EVERY_S:
+            return
+        self._reaped_at = now
+
+        def complain(error: FaceganError) -> None:
+            self.voice.complain("machines", error)
+
+        folds = [each.ledger.fold for each in self._watched.values() if each.ledger.seq >= 0]
+        places = [*reaping.hosts(self.context, complain), *reaping.of_runs(folds)]
+        for each in reaping.end(self.context, reaping.survey(self.context, places, complain), complain):
+            self.voice.say(each.found.run, f"the machine of session {each.found.number} was nobody's: {each.why}")
 
     def _tell(self, watched: _Watched, rest: Rest) -> None:
         if watched.rest is not None and watched.rest.why == rest.why:

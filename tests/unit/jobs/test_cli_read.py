@@ -68,6 +68,7 @@ def test_status_says_how_a_run_is_and_why(cli: Cli, file_store: ObjectStore) -> 
         "shown": "256 of 768 images, epoch 0.051 of 0.15",
         "checkpoint": "4",
         "sessions": "1",
+        "spent": "not known: 0.0 h at a price that is not known",
         "why": "session 1: received SIGTERM; checkpoint 4 is committed",
     }
     assert cli("status", world.RUN[:8]).out == said.out, "by the beginning of its id"

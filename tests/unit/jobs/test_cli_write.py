@@ -170,7 +170,8 @@ def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(cli: Cli, home: P
     assert sent["created"]["experiment"]["training"]["steps"] == 5
     assert sent["created"]["data"]["count"] == 5_000
     where = {"backend": "local", "host": None, "gpu": None, "bundle": {}}
-    assert sent["intent"] == {"session": 1, **where, "resume": False}
+    own = {"usd_h": 0.0, "market": "own"}
+    assert sent["intent"] == {"session": 1, **where, "resume": False, "price": own}
     assert sent["session"]["arguments"][-4:] == ["run", f"{sent['store']}/runs/mine", "--session", "1"]
     assert sent["session"]["environment"]["FACEGAN_HOME"] == str(home)
     assert not contents(home)

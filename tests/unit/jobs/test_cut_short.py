@@ -11,7 +11,7 @@ from facegan import layout
 from facegan.errors import DamagedError
 from facegan.ledger import Fold, Ledger
 from facegan.storage.base import ObjectStore
-from jobs import backends, launch, word
+from jobs import backends, launch, orders, word
 from jobs.context import Context
 from tests.fakes.driving import RUN, Session, TimedToy, Timeline, begun, contents
 from tests.fakes.killing import Killed
@@ -41,7 +41,7 @@ def cut_short() -> ObjectStore:
 
 
 def submit_again(here: Context, ledger: Ledger) -> Fold:
-    where = launch.Place(backend=backends.open_backend("local", here.settings), gpu=None)
+    where = orders.Place(backend=backends.open_backend("local", here.settings), gpu=None)
     return launch.submit(here, ledger, where, print)
 
 

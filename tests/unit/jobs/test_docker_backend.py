@@ -10,7 +10,7 @@ import pytest
 
 from facegan.errors import BadInputError
 from jobs import context as contexts
-from jobs import launch, settings
+from jobs import orders, settings
 from jobs.backends.docker import DockerBackend, backend
 from jobs.settings import KEYS, Settings
 from tests.unit.jobs.test_address import contexts_of
@@ -83,7 +83,7 @@ def test_an_engine_here_reaches_a_folder(host: str | None, settled: Settings) ->
 @pytest.mark.parametrize("host", [BOX, "tcp://10.0.0.1:2376"])
 def test_an_engine_elsewhere_does_not(host: str, settled: Settings) -> None:
     with pytest.raises(BadInputError, match='sessions on backend "docker" cannot reach the store "file://') as raised:
-        launch.place(contexts.real(settled), "docker", None, host)
+        orders.place(contexts.real(settled), "docker", None, host)
     assert raised.value.hint == "the folder is on this machine, and the engine is not: choose --store s3://… or gs://…"
 
 
@@ -91,11 +91,11 @@ def test_root_is_told_why_it_does_not(settled: Settings, monkeypatch: pytest.Mon
     monkeypatch.setattr(backend, "_user", lambda: (0, 0))
     assert list(DockerBackend(settled).capabilities().stores) == ["s3", "gs"]
     with pytest.raises(BadInputError) as raised:
-        launch.place(contexts.real(settled), "docker", None)
+        orders.place(contexts.real(settled), "docker", None)
     assert raised.value.hint is not None
     assert raised.value.hint.startswith("you are root, and a session in a container never is: type the same as another")
     with pytest.raises(BadInputError) as raised:
-        launch.place(contexts.real(settled), "docker", None, BOX)
+        orders.place(contexts.real(settled), "docker", None, BOX)
     assert raised.value.hint is not None
     assert raised.value.hint.startswith("the folder is on this machine"), "as somebody else it would not, either"
 

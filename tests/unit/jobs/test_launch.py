@@ -13,7 +13,7 @@ from facegan.errors import BadInputError, DamagedError, SessionExit
 from facegan.ledger import NoRunError, State
 from facegan.ledger.fold import OpenSession
 from facegan.storage.memory import MemoryStore
-from jobs import launch, sweeping, word
+from jobs import launch, orders, sweeping, word
 from jobs.context import Context
 from jobs.errors import JobError
 from tests.unit.jobs import world
@@ -26,7 +26,7 @@ def test_submit_writes_down_the_intent_before_it_asks_the_backend(context: Conte
     seen: list[str] = []
 
     class Curious(FakeBackend):
-        def submit(self, order: launch.Order, hand: launch.Hand) -> dict[str, object]:
+        def submit(self, order: orders.Order, hand: launch.Hand) -> dict[str, object]:
             seen.extend(world.kinds(store))
             return super().submit(order, hand)
 
@@ -40,8 +40,8 @@ def test_submit_writes_down_the_intent_before_it_asks_the_backend(context: Conte
 def test_the_order_names_the_run_where_the_session_finds_it(context: Context) -> None:
     context.store.url = "memory://here"
     session = OpenSession(number=3, backend="local", gpu="T4", bundle={"id": "sha256:1"})
-    order = launch.order(context, RUN, session, upload_s=9.0)
-    assert order == launch.Order(
+    order = orders.order(context, RUN, session, upload_s=9.0)
+    assert order == orders.Order(
         run=RUN,
         run_url=f"memory://here/runs/{RUN}",
         number=3,
@@ -49,7 +49,7 @@ def test_the_order_names_the_run_where_the_session_finds_it(context: Context) ->
         bundle={"id": "sha256:1"},
         grace_s=90.0,
     )
-    assert launch.order(context, RUN, session).grace_s == launch.SHORTEST_GRACE_S
+    assert orders.order(context, RUN, session).grace_s == orders.SHORTEST_GRACE_S
 
 
 def test_submit_twice_makes_one_session(context: Context, store: MemoryStore) -> None:
@@ -355,10 +355,10 @@ def test_a_session_started_by_hand_is_buried_by_its_lease(context: Context, stor
 
 def test_a_place_is_refused_with_what_would_fit(context: Context) -> None:
     with pytest.raises(BadInputError, match='unknown backend "kagle"') as raised:
-        launch.place(context, "kagle", None)
+        orders.place(context, "kagle", None)
     assert raised.value.hint is not None
     assert "known: " in raised.value.hint
     with pytest.raises(BadInputError, match='on backend "local" cannot reach the store "memory://"') as raised:
-        launch.place(context, None, None)
+        orders.place(context, None, None)
     assert raised.value.hint is not None
     assert "file://" in raised.value.hint

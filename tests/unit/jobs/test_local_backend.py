@@ -13,7 +13,7 @@ import pytest
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
 from jobs import context as contexts
-from jobs import launch, settings
+from jobs import orders, settings
 from jobs.backends.base import Order
 from jobs.backends.local import LocalBackend
 
@@ -28,7 +28,7 @@ def backend(home: Path) -> LocalBackend:
 def order(home: Path) -> Order:
     """A session of a run that is not there: its process ends by itself, soon and without TensorFlow."""
     assert home.exists()
-    return launch.order(contexts.real(settings.load()), "no-such-run", OpenSession(number=1, backend="local"))
+    return orders.order(contexts.real(settings.load()), "no-such-run", OpenSession(number=1, backend="local"))
 
 
 def nothing() -> None:
@@ -119,9 +119,9 @@ def test_a_gpu_the_machine_has_is_found_whatever_its_case(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     context = contexts.real(settings.load())
     assert home.exists()
-    where = launch.place(context, "local", "t4")
+    where = orders.place(context, "local", "t4")
     assert (where.gpu, where.backend.machine(where.gpu).device) == ("T4", "gpu")
-    order = launch.order(context, "a-run", launch.first(where))
+    order = orders.order(context, "a-run", orders.first(where))
     assert where.backend.command(order)["environment"]["CUDA_VISIBLE_DEVICES"] == "1"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from facegan.errors import BadInputError
 from facegan.storage.memory import MemoryStore
-from jobs import launch, loopback
+from jobs import loopback, orders
 from tests.unit.jobs import world
 
 HERE = "http://127.0.0.1:9000"
@@ -46,5 +46,5 @@ def test_a_place_elsewhere_is_refused_with_a_store_that_is_here(
     store = MemoryStore()
     store.url = f"s3://b/p?endpoint={HERE}"
     with pytest.raises(BadInputError, match=rf'sessions on backend "{backend}" .* is this machine\'s own') as caught:
-        launch.place(world.context(home, store), backend, None)
+        orders.place(world.context(home, store), backend, None)
     assert "--store s3://BUCKET/PREFIX" in str(caught.value.hint)

@@ -22,7 +22,7 @@ from facegan.storage.memory import MemoryStore
 from facegan.trainer import Trainer
 from facegan.verify import verify
 from facegan.worker import Surroundings, run_session
-from jobs import launch, recipe
+from jobs import launch, orders, recipe
 from jobs.backends import base
 from jobs.backends.base import Backend, Capabilities, Hand, Order
 from jobs.context import Context
@@ -218,8 +218,8 @@ class FatedBackend(FakeBackend):
         return self._fate.meet("look_up", lambda: super(FatedBackend, self).look_up(order))
 
 
-def place(backend: Backend, gpu: str | None = None) -> launch.Place:
-    return launch.Place(backend=backend, gpu=gpu)
+def place(backend: Backend, gpu: str | None = None) -> orders.Place:
+    return orders.Place(backend=backend, gpu=gpu)
 
 
 def quiet(_text: str) -> None:

@@ -1,0 +1,14 @@
+"""What a run has cost so far, for people: read from its ledger and the store's clock (`facegan.spending`)."""
+
+from __future__ import annotations
+
+from facegan import hours
+from facegan.ledger import Ledger
+from facegan.spending import Spending, spending
+
+MOST = 8  # sessions that are added up without being asked to: each is some twenty requests to the store
+
+
+def spent(ledger: Ledger, sessions: int) -> Spending | None:
+    """What it cost; `None` where it had so many sessions that only the receipt adds them up."""
+    return spending(hours.read(ledger).sessions) if sessions <= MOST else None
