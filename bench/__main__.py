@@ -16,6 +16,7 @@ TABLES = {
     "preparing": ("pictures", "plain loop, images/s", "ours, images/s", "ratio"),
     "image": ("what", "how much"),
     "container": ("session", "ms a step", "rate against outside", "from submit to the first step"),
+    "supervising": ("what", "how much"),
     "listing": ("ended runs", "ps, nothing remembered", "ps, from then on", "ratio to none"),
 }
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import io
+import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from tests.cloud import servers
@@ -61,8 +64,9 @@ class Ec2:
         from moto.backends import get_backend
         from moto.ec2.models import ec2_backends
 
-        ec2_backends[ACCOUNT][REGION].reservations.clear()
-        ec2_backends[ACCOUNT][REGION].volumes.clear()
+        for region in ec2_backends[ACCOUNT].values():
+            region.reservations.clear()
+            region.volumes.clear()
         for service in ("iam", "s3", "ecr", "ssm"):
             get_backend(service).reset()
         fill(self)
@@ -86,11 +90,16 @@ class Ec2:
         return [each for each in self.asked if each.action == "RunInstances"]
 
     def machines(self) -> list[Any]:
-        """Every machine there ever was, as moto has them."""
+        """Every machine there ever was, in any region, as moto has them."""
         from moto.ec2.models import ec2_backends
 
-        found = ec2_backends[ACCOUNT][REGION].reservations.values()
+        found = [each for region in ec2_backends[ACCOUNT].values() for each in region.reservations.values()]
         return [one for reservation in found for one in reservation.instances]
+
+    def age(self, seconds: float) -> None:
+        """Every machine is older by that much."""
+        for machine in self.machines():
+            machine.launch_time -= timedelta(seconds=seconds)
 
     def end(self, state: str = "terminated", code: str = "", message: str = "") -> None:
         """The one machine that lives is in this state now, for this reason."""
@@ -125,6 +134,9 @@ class Front:
         code = self._fake.refuse(asked) or _refused(asked)
         if code is not None:
             status = "503 Service Unavailable" if code == "Unavailable" else "400 Bad Request"
+            if environ.get("PATH_INFO", "").startswith("/v1/"):
+                start(status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)])
+                return [json.dumps({"message": f"{code}, in Batch's words."}).encode()]
             start(status, [("Content-Type", "text/xml")])
             return [ERROR.format(code=code, message=f"{code}, in EC2's words.").encode()]
         if asked.action == "GetConsoleOutput":
@@ -138,6 +150,9 @@ def _read(environ: dict[str, Any], body: bytes, number: int) -> Asked | None:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return Asked(number=number, action=target.rpartition(".")[2], parameters={"": body.decode()})
+    path = environ.get("PATH_INFO", "")
+    if path.startswith("/v1/") and environ["REQUEST_METHOD"] == "POST":  # Batch's own way to ask
+        return Asked(number=number, action=path.removeprefix("/v1/"), parameters={"": body.decode()})
     said = dict(urllib.parse.parse_qsl(body.decode(errors="replace")))
     return Asked(number=number, action=said["Action"], parameters=said) if "Action" in said else None
 
@@ -185,14 +200,26 @@ def fill(fake: Ec2) -> None:
     of("s3").create_bucket(Bucket=servers.BUCKET)
 
 
-def name_ami(of: Callable[[str], Any]) -> None:
-    ami = of("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    of("ssm").put_parameter(Name="/facegan/ami", Value=ami, Type="String")
+def name_ami(of: Callable[..., Any]) -> None:
+    of("ssm").put_parameter(Name="/facegan/ami", Value=ami(), Type="String")
 
 
-def client_of(fake: Ec2) -> Callable[[str], Any]:
+@functools.cache
+def ami(region: str = REGION) -> str:
+    """One of those that moto knows there."""
+    from moto.ec2.models import ec2_backends
+
+    return str(next(iter(ec2_backends[ACCOUNT][region].amis)))
+
+
+def client_of(fake: Ec2) -> Callable[..., Any]:
+    """Clients of the account: by their service, and by a region other than the usual."""
+    return lambda service, region=REGION: _client(fake.url, service, region)
+
+
+@functools.cache
+def _client(url: str, service: str, region: str) -> Any:
     import boto3
 
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
-    made = boto3.session.Session(**keys)
-    return lambda service: made.client(service, endpoint_url=fake.url)
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.session.Session(**keys).client(service, endpoint_url=url, region_name=region)

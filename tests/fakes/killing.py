@@ -64,6 +64,9 @@ class WatchedStore(ObjectStore):
     def sizes(self, prefix: str) -> dict[str, int]:
         return self._do("sizes", prefix, lambda: self.store.sizes(prefix), _nothing)
 
+    def times(self, prefix: str) -> dict[str, float]:
+        return self._do("times", prefix, lambda: self.store.times(prefix), _nothing)
+
     def folders(self, prefix: str) -> Iterator[str]:
         return self._do("folders", prefix, lambda: self.store.folders(prefix), _nothing)
 

@@ -16,7 +16,8 @@ ROLES = "/latest/meta-data/iam/security-credentials/"
 class Machine:
     """What the services say of the machine; tests change it while it runs. `asked` is every path that was answered.
 
-    `role` is the name of an EC2 machine's role, `keys` what is given to whoever asks for it.
+    `role` is the name of an EC2 machine's role, `keys` what is given to whoever asks for it. `google` are the texts
+    below `computeMetadata/v1/` of a machine on Compute Engine, beside whether it is taken back.
     """
 
     action: dict[str, str] | None = None
@@ -25,6 +26,7 @@ class Machine:
     role: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     identity: dict[str, str] = field(default_factory=dict)
+    google: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
@@ -58,10 +60,10 @@ class Handler(BaseHTTPRequestHandler):
     def _google(self) -> None:
         if self.headers.get("Metadata-Flavor") != "Google":
             self._say(403, "Missing Metadata-Flavor:Google header.")
-        elif self.path != "/computeMetadata/v1/instance/preempted":
-            self._say(404, "")
         else:
-            self._say(200, "TRUE" if self.machine.preempted else "FALSE")
+            known = {"instance/preempted": "TRUE" if self.machine.preempted else "FALSE", **self.machine.google}
+            found = known.get(self.path.removeprefix("/computeMetadata/v1/"))
+            self._say(404 if found is None else 200, found or "")
 
     def _amazon(self) -> None:
         soon = {"noticeTime": "2026-11-24T10:00:00Z"} if self.machine.rebalance else None

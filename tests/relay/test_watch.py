@@ -10,7 +10,7 @@ import pytest
 
 from facegan.ledger import State
 from facegan.storage.memory import MemoryStore
-from jobs import launch, word
+from jobs import orders, word
 from jobs.supervision import asking
 from jobs.supervision.actions import GiveUp, Leave, Wait
 from tests.fakes.killing import Killed, WatchedStore
@@ -249,7 +249,7 @@ def test_run_twice_at_once_it_is_one_history(
 
 
 def test_two_that_decide_the_same_ask_once(here: World) -> None:
-    spots = [launch.place(here.context(), "local", None) for _ in range(2)]
+    spots = [orders.place(here.context(), "local", None) for _ in range(2)]
     for where in spots:
         asking.ask(here.context(), world.ledger(here.store), where, 1, world.quiet)
     assert here.asked == [("local", 1)]

@@ -21,7 +21,7 @@ from facegan.process import Life
 from facegan.storage.base import ObjectStore
 from facegan.storage.memory import MemoryStore
 from facegan.trainer import Trainer
-from jobs import launch
+from jobs import launch, orders
 from jobs.backends.base import Capabilities, Fate, Hand, Order
 from jobs.context import Context
 from jobs.refusals import Capacity, Quota, Uncertain
@@ -152,7 +152,8 @@ class World:
 
     def install(self, patched: Callable[[object, str, object], None]) -> None:
         """Put the places where commands look for them."""
-        patched(launch, "open_backend", lambda name, _settings, host=None: Spot(self, name))  # noqa: ARG005
+        for module in (launch, orders):
+            patched(module, "open_backend", lambda name, _settings, host=None: Spot(self, name))  # noqa: ARG005
 
 
 class Told:

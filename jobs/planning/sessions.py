@@ -1,0 +1,115 @@
+"""How one session of a plan goes: when it can begin, when it ends, how far it gets and what it costs.
+
+A session is left alone until its place, its quota, the budget or the run ends it, as `watch` leaves it: only between
+two sessions is anything decided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jobs.planning.prospects import LEAST_S, PAID_LEAST_S, Meter, Prospect
+
+FINEST = 1e-6  # of a step; what is left below that is rounding
+
+
+class Until(StrEnum):
+    """What ends a session. `TAKEN`: its machine, which is lent only until somebody pays more."""
+
+    DONE = "the run is done"
+    LIMIT = "no session there is longer"
+    TAKEN = "such a machine is taken back after about that time"
+    QUOTA = "its quota is used up"
+    BUDGET = "the budget is used up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How things stand between two sessions: the time, the steps that are left, what was paid, and every quota."""
+
+    at: float
+    left: float
+    paid: float
+    meters: tuple[Meter | None, ...]
+
+    @property
+    def done(self) -> bool:
+        return self.left <= FINEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session of a plan, on the prospect of that `place`: asked for at `asked`, and what it leaves behind.
+
+    It is `rationed` where it could not be asked for before its quota began anew.
+    """
+
+    place: int
+    asked: float
+    begins: float
+    ends: float
+    steps: float
+    usd: float
+    until: Until
+    rationed: bool
+    after: Standing
+
+
+def start(prospects: Sequence[Prospect], at: float, steps: float) -> Standing:
+    """How things stand before the first session."""
+    return Standing(at=at, left=steps, paid=0.0, meters=tuple(each.meter for each in prospects))
+
+
+def session(now: Standing, place: int, prospect: Prospect, budget: float | None) -> Session | None:
+    """The next session on this prospect, as soon as it can be had; `None` where it never can."""
+    needs_s = prospect.start_s + now.left / prospect.rate.likely
+    least_s = min(needs_s, prospect.start_s + LEAST_S)
+    asked, meter = now.at, now.meters[place]
+    begins = asked + prospect.wait_s.likely
+    if meter is not None and meter.lasts(begins, least_s) < least_s:
+        meter = meter.at(begins)
+        if meter.resets_at is None:
+            return None
+        asked = meter.resets_at
+        begins = asked + prospect.wait_s.likely
+    affords_s = _affords(now.paid, prospect, budget)
+    if affords_s < PAID_LEAST_S:
+        return None
+    limit_s, limit = min(
+        (needs_s, Until.DONE),
+        (prospect.lasts_s, Until.TAKEN if prospect.taken_per_h > 0.0 else Until.LIMIT),
+        (affords_s, Until.BUDGET),
+        key=lambda each: each[0],
+    )
+    runs_s = limit_s if meter is None else meter.lasts(begins, limit_s)
+    if runs_s < least_s * (1.0 - 1e-9):
+        return None
+    until = limit if runs_s >= limit_s else Until.QUOTA
+    lost_s = prospect.lost_s if until is Until.TAKEN else 0.0
+    trains_s = max(0.0, runs_s - prospect.start_s - lost_s)
+    left = 0.0 if runs_s >= needs_s else now.left - trains_s * prospect.rate.likely
+    usd = runs_s / 3600.0 * prospect.usd_per_h
+    meters = now.meters
+    if meter is not None:
+        meters = (*meters[:place], meter.after(begins, runs_s), *meters[place + 1 :])
+    return Session(
+        place=place,
+        asked=asked,
+        begins=begins,
+        ends=begins + runs_s,
+        steps=now.left - left,
+        usd=usd,
+        until=until,
+        rationed=asked > now.at,
+        after=Standing(at=begins + runs_s, left=left, paid=now.paid + usd, meters=meters),
+    )
+
+
+def _affords(paid: float, prospect: Prospect, budget: float | None) -> float:
+    """How long a session can be until the money is used up, in seconds."""
+    if budget is None or prospect.usd_per_h <= 0.0:
+        return math.inf
+    return max(0.0, budget - paid) / prospect.usd_per_h * 3600.0

@@ -1,0 +1,155 @@
+"""What goes wrong in a rehearsal: a function of the seed, and of what it happens to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.rehearsal.terms import DAY_S, HOUR_S, Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """How much goes wrong, and for how long. Shares are of 1.
+
+    Requests of places: `silent`. Sessions: `unborn` never begin, `vanished` ones their place forgets before they do,
+    `breaking` ones fail, `hanging` ones come to a step that never ends, `cut` ones die at an operation of the store.
+    Places are silent, and the store is down, so many times a week, for some hours or minutes. One answer of the store
+    in `lost` gets lost. Watches are `killed`, or have a `twin`, and beside all of them one may be `staying`. From
+    `until_s` on, nothing of it happens any more.
+    """
+
+    silent: float = 0.0
+    unborn: float = 0.0
+    vanished: float = 0.0
+    breaking: float = 0.0
+    hanging: float = 0.0
+    cut: float = 0.0
+    silences: int = 1
+    outages: int = 1
+    lost: float = 0.0
+    killed: float = 0.0
+    twin: float = 0.0
+    staying: float = 0.0
+    until_s: float = 10 * 365 * DAY_S
+
+
+FAIR = Troubles(silent=0.02, unborn=0.02, vanished=0.02, hanging=0.02, killed=0.02, twin=0.02)
+"""As weeks are."""
+
+HARSH = Troubles(
+    silent=0.2,
+    unborn=0.08,
+    vanished=0.08,
+    breaking=0.05,
+    hanging=0.05,
+    cut=0.3,
+    silences=4,
+    outages=4,
+    lost=0.01,
+    killed=0.3,
+    twin=0.3,
+    staying=0.3,
+    until_s=5 * DAY_S,
+)
+"""As no week should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """What a session is in for: it begins after `wait_s`, and `how` it ends, unless it does so by itself before.
+
+    `after_s` is how long it has, `at_operation` which operation of the store is its last, and `torn` says that this
+    operation is done.
+    """
+
+    wait_s: float
+    how: str = "lives"  # lives, unborn, vanishes, breaks, hangs
+    after_s: float | None = None
+    at_operation: int | None = None
+    torn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A process that watches: at which of its operations it dies, if at any, and when another begins beside it."""
+
+    at_operation: int | None = None
+    torn: bool = False
+    twin_after_s: float | None = None
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Everything that a seed says."""
+
+    seed: int
+    troubles: Troubles
+    days: float
+
+    def luck(self, *of: object) -> random.Random:
+        return random.Random("/".join(map(str, (self.seed, *of))))  # noqa: S311 - the same each time is the point
+
+    def answer(self, place: str, count: int, now: float, terms: Terms) -> str:
+        """What a place says when it is asked for its next session: ok, capacity, or nothing, having made one or not."""
+        luck = self.luck("answer", place, count)
+        if self._bad(now) and luck.random() < self.troubles.silent:
+            return luck.choice(("silent, made", "silent, not made"))
+        return "capacity" if luck.random() < terms.crowded else "ok"
+
+    def stay(self, run: str, number: int, place: str, now: float, terms: Terms) -> Stay:
+        luck, troubles = self.luck("stay", run, number, place), self.troubles
+        wait_s = luck.uniform(*terms.wait_s)
+        after_s = None if terms.life_s is None else max(60.0, luck.expovariate(1.0 / terms.life_s))
+        drawn = luck.random()
+        if not self._bad(now):
+            return Stay(wait_s=wait_s, after_s=after_s)
+        for how, share in (
+            ("unborn", troubles.unborn),
+            ("vanishes", troubles.vanished),
+            ("breaks", troubles.breaking),
+            ("hangs", troubles.hanging),
+        ):
+            if drawn < share:
+                return Stay(wait_s=wait_s, how=how, after_s=luck.uniform(0.0, 5 * HOUR_S))
+            drawn -= share
+        cut = luck.randrange(luck.choice((12, 200))) if drawn < troubles.cut else None
+        return Stay(wait_s=wait_s, after_s=after_s, at_operation=cut, torn=luck.random() < 0.5)  # noqa: PLR2004
+
+    def visit(self, count: int, now: float) -> Visit:
+        luck = self.luck("visit", count)
+        dies, doubled = luck.random() < self.troubles.killed, luck.random() < self.troubles.twin
+        if not self._bad(now):
+            return Visit()
+        return Visit(
+            at_operation=luck.randrange(luck.choice((6, 40))) if dies else None,
+            torn=luck.random() < 0.5,  # noqa: PLR2004
+            twin_after_s=luck.uniform(0.0, 3.0) if doubled else None,
+            elsewhere=luck.random() < 0.5,  # noqa: PLR2004
+        )
+
+    def staying(self) -> Visit | None:
+        """A process that watches on and on, until it is killed; none in most weeks."""
+        luck = self.luck("staying")
+        if luck.random() >= self.troubles.staying:
+            return None
+        return Visit(at_operation=luck.randrange(3000), torn=luck.random() < 0.5, elsewhere=True)  # noqa: PLR2004
+
+    def silences(self, place: str) -> Sequence[tuple[float, float]]:
+        """When a place does not answer: from, to."""
+        return self._times(self.luck("silences", place), self.troubles.silences, (HOUR_S / 2, 4 * HOUR_S))
+
+    def outages(self) -> Sequence[tuple[float, float]]:
+        """When the store does not answer."""
+        return self._times(self.luck("outages"), self.troubles.outages, (60.0, HOUR_S))
+
+    def _bad(self, now: float) -> bool:
+        return now < self.troubles.until_s
+
+    def _times(self, luck: random.Random, most: int, lasts_s: tuple[float, float]) -> Sequence[tuple[float, float]]:
+        until_s = min(self.troubles.until_s, self.days * DAY_S)
+        count = round(most * until_s / (7 * DAY_S))
+        begins = sorted(luck.uniform(0.0, until_s) for _ in range(count))
+        return [(at, at + luck.uniform(*lasts_s)) for at in begins]
