@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from json import loads
 from types import ModuleType
 
 from facegan import layout, progress
 from facegan.home import VARIABLE
 from facegan.noise import is_noise
+from facegan.verify import Head
 from jobs.context import Context
 from jobs.errors import JobError
 
@@ -99,6 +101,21 @@ def sync_arguments(context: Context, runs: Sequence[str]) -> list[str]:
     if settings.tracking.startswith("sqlite:"):
         arguments += ["--artifacts", (settings.home / "mlflow" / "artifacts").as_uri()]
     return arguments
+
+
+def head(context: Context, run: str) -> Head | None:
+    """Which entry of the run's ledger MLflow was told of last; `None` if of none.
+
+    Raises:
+        JobError: MLflow is not installed here, or does not answer.
+    """
+    if not has("mlflow"):
+        raise JobError("MLflow is not installed here", hint="pip install 'facegan-job[track]'")
+    code, said = watched(context, "head", layout.run_url(context.store.url, run), show=lambda _line: None)
+    if code:
+        raise JobError("MLflow does not say what it has seen of the run", hint="facegan-job doctor")
+    found = loads(said.strip().splitlines()[-1])
+    return Head(**found) if found else None
 
 
 def sync(context: Context, runs: Sequence[str], *, json: bool = False, quiet: bool = True) -> int:

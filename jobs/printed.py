@@ -10,7 +10,7 @@ from facegan.experiment import Json
 from facegan.ledger import Ledger
 from facegan.ledger import fold as folding
 from facegan.ledger.fold import OpenSession
-from jobs import launch
+from jobs import orders
 from jobs.backends import BACKENDS, open_backend
 from jobs.context import Context
 from jobs.joined import Joined
@@ -53,7 +53,7 @@ class Printed:
         session = OpenSession(number=number, backend=intent["backend"], host=intent.get("host"), gpu=intent.get("gpu"))
         try:
             place = open_backend(session.backend, self._context.settings, host=session.host)
-            yield from place.printed(launch.order(self._context, self._ledger.run, session))
+            yield from place.printed(orders.order(self._context, self._ledger.run, session))
         except FaceganError as error:
             if number not in self._silent:
                 self._say(f"of session {number}, only what is in the store can be shown: {error.message}")

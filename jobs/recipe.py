@@ -33,7 +33,7 @@ def resolve(
         BadInputError: no such experiment, file, key or data set, or a value that does not fit; not just one
             prepared array fits, and says what to type; or parts that do not go together.
     """
-    chosen = experiment.override(_load(named), settings)
+    chosen = experiment.override(load(named), settings)
     training = replace(chosen.training, images=None)  # the steps follow from it, and are what counts from here on
     if training.compile == "auto":
         training = replace(training, compile=compiling.choose(chosen.model.family, device, training.replicas))
@@ -231,7 +231,12 @@ def _times(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def _load(named: str) -> Experiment:
+def load(named: str) -> Experiment:
+    """The experiment of that name in the catalogue, or of that file, as it is written.
+
+    Raises:
+        BadInputError: there is none, or it is not one.
+    """
     if not named.endswith(".toml"):
         return catalog.find(named).experiment
     path = Path(named)

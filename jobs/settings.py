@@ -7,10 +7,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facegan.errors import BadInputError
 from facegan.experiment import unknown
 from facegan.home import home
+
+if TYPE_CHECKING:
+    from jobs.backends.base import Backend
 
 PROJECT_FILE = "facegan.toml"
 USER_FILE = "config.toml"  # in FACEGAN_HOME
@@ -25,7 +29,12 @@ class Settings:
     `role`: the AWS role that credentials of sessions are made from. Of sessions in containers, `image`: their image,
     `host`: their engine, `memory`: how much they may take ("4g"), `cpus`: how many cores ("1.5"). An empty text
     leaves the choice to the program. Of machines in a cloud, `profile`: the instance profile that sessions on EC2 have
-    their rights from, `ami`: the public parameter that names what they start from, `market`: "spot" or "on-demand".
+    their rights from, `ami`: the public parameter that names what they start from, `market`: "spot" or "on-demand",
+    `price`: what an hour of one costs, in US dollars ("0.25"), `regions`: where `reap` looks beside the region in use
+    ("us-east-1,eu-west-1"). Of jobs of AWS Batch, `queue` and `definition`: the job queue and the job definition that
+    they take. Of machines on Compute Engine, `project`: where they are made, `service_account`: what they have their
+    rights from, `boot_image`: what they start from.
+    `notify`: a command line that a watch runs when something is worth a notice, or an https:// address it posts to.
     """
 
     home: Path
@@ -42,6 +51,19 @@ class Settings:
     profile: str = ""
     ami: str = ""
     market: str = ""
+    price: str = ""
+    notify: str = ""
+    regions: str = ""
+    queue: str = ""
+    definition: str = ""
+    project: str = ""
+    service_account: str = ""
+    boot_image: str = ""
+
+    def stand_in(self, name: str) -> Backend | None:
+        """What stands for the backend of that name; `None` but in a rehearsal, where nothing real is ever asked."""
+        del name
+        return None
 
 
 KEYS = tuple(f.name for f in fields(Settings) if f.name != "home")

@@ -56,3 +56,8 @@ log_in() { # to a registry of AWS, as the machine's role; others are asked as no
 keep() { # FILE: put it where the log of this machine is read
   signed s3 "$REGION" --upload-file "$1" -H 'Content-Type: text/plain; charset=utf-8' "$LOG_URL" >/dev/null
 }
+
+remove() { # a machine of EC2 that shuts down is removed
+  :
+}
+export -f remove

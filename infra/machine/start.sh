@@ -22,6 +22,7 @@ STOP_S=@STOP_S@
 LONGEST_LOG=262144
 
 work=$(mktemp -d)
+printf '\n%.0s' {1..1000} >"$work/why" # room that it has, should the disk be full when something fails
 
 finish() { # say why, where whoever asks can read it, and be gone
   trap '' TERM INT HUP
@@ -30,7 +31,7 @@ finish() { # say why, where whoever asks can read it, and be gone
   echo "facegan-why: ${why:-the start of its machine was broken off}" | tee -a "$work/log"
   tail -c "$LONGEST_LOG" "$work/log" >"$work/last"
   for pause in 2 5 0; do
-    keep "$work/last" && break
+    keep "$work/last" && { remove; break; } # else it is kept, and its console is read
     sleep "$pause"
   done
   shutdown -h now
@@ -39,7 +40,7 @@ finish() { # say why, where whoever asks can read it, and be gone
 say() { echo "facegan-start: $*"; }
 
 fail() { # why
-  echo "$*" >"$work/why"
+  echo "$*" 1<>"$work/why"
   exit 1
 }
 
@@ -107,5 +108,5 @@ main() {
 shutdown -h "+$LIFE_MIN"
 trap finish EXIT
 trap 'exit 143' TERM INT HUP
-setsid sh -c "while kill -0 $$; do sleep 5; done; shutdown -h now" >/dev/null 2>&1 &
+setsid bash -c "while kill -0 $$; do sleep 5; done; remove; shutdown -h now" >/dev/null 2>&1 &
 main 2>&1 | tee "$work/log"

@@ -16,6 +16,9 @@ BACKENDS = MappingProxyType(
         "kaggle": "jobs.backends.kaggle.backend:KaggleBackend",
         "colab": "jobs.backends.colab.backend:ColabBackend",
         "ec2": "jobs.backends.ec2.backend:Ec2Backend",
+        "batch": "jobs.backends.batch.backend:BatchBackend",
+        "gce": "jobs.backends.gce.backend:GceBackend",
+        "gradient": "jobs.backends.gradient.backend:GradientBackend",
     }
 )
 
@@ -30,6 +33,8 @@ def open_backend(name: str, settings: Settings, *, host: str | None = None) -> B
     """
     if name not in BACKENDS:
         raise unknown("backend", name, BACKENDS)
+    if (stand_in := settings.stand_in(name)) is not None:
+        return stand_in
     module, _, kind = BACKENDS[name].partition(":")
     backend: Backend = getattr(importlib.import_module(module), kind)(settings, host)
     return backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -27,6 +28,7 @@ class Order:
     stop it and its end, for a last checkpoint. `prepares` is the data set that it has to prepare first, because no
     array of it is in the store; `replicas` on how many of the place's cards it trains. One that is `carried` works on a
     copy of the run, because it cannot reach the store; `luggage` is what it takes along, when it is really sent.
+    `limit_s` is how long all of it may take, a machine's start included, where the user's budget says so.
     `is_open` looks whether its number still is, for who has much to do before it sends anything.
     """
 
@@ -40,7 +42,12 @@ class Order:
     replicas: int = 1
     carried: bool = False
     luggage: Luggage | None = None
+    limit_s: float | None = None
     is_open: Callable[[], bool] = field(default=lambda: True, compare=False)
+
+    def within(self, session_s: float, margin_s: float = 0.0) -> float:
+        """The longest session, in seconds, of a place that lets one take `session_s` and keeps `margin_s` of that."""
+        return session_s if self.limit_s is None else min(session_s, self.limit_s + margin_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,28 @@ class Check:
     ok: bool | None
     found: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A machine of ours that is at its place, by what it is marked with: for session `number` of `run`.
+
+    `digest` tells apart runs of one id in two stores. `ref` is what `cancel` takes; `age_s` how long it
+    is there, by its place's clock and ours; `state` its place's own word; `where` the region or zone that it is in.
+    """
+
+    ref: Json
+    run: str
+    digest: str
+    number: int
+    age_s: float
+    state: str
+    where: str
+
+
+def digest(run_url: str) -> str:
+    """What a machine is marked with, beside its run's id: that alone is the same in two stores."""
+    return hashlib.sha256(run_url.encode()).hexdigest()[:16]
 
 
 Hand = Callable[[], Credentials | None]
@@ -222,6 +251,31 @@ class Backend(Protocol):
         """
         del ref, delete
         raise BadInputError(f"sessions on {self.name} cannot be ended from here", hint="end it where it runs")
+
+    def kill(self, ref: Json) -> None:
+        """Kill the session without a word, as a machine does that fails: for `chaos` alone.
+
+        Raises:
+            BadInputError: no session of this place is killed.
+        """
+        del ref
+        raise BadInputError(f'sessions on "{self.name}" are not killed', hint="chaos is for those on local and docker")
+
+    def hosts(self) -> Sequence[str | None]:
+        """Where machines of ours may be there, as far as it is set up on this machine; nowhere, if it makes none.
+
+        Raises:
+            FaceganError: it is set up, and does not say where.
+        """
+        return ()
+
+    def machines(self) -> Sequence[Found]:
+        """The machines of ours that are at this `host` now, whoever made them. None where sessions need none.
+
+        Raises:
+            FaceganError: no answer, or not to us.
+        """
+        return ()
 
     def quota(self) -> Allowance | None:
         """What is left of the account's quota; `None` where there is none. May ask the network, for some seconds.

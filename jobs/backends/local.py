@@ -65,7 +65,8 @@ class LocalBackend(Backend):
             yield
 
     def command(self, order: Order) -> Json:
-        arguments = heavy.command("run", order.run_url, "--session", str(order.number))
+        limit = () if order.limit_s is None else ("--budget-s", str(order.limit_s))
+        arguments = heavy.command("run", order.run_url, "--session", str(order.number), *limit)
         return {"arguments": arguments, "environment": self._environment(order)}
 
     def submit(self, order: Order, hand: Hand) -> Json:
@@ -131,6 +132,9 @@ class LocalBackend(Backend):
             if process.life(ref) is Life.GONE:
                 return
         raise JobError(f"process {ref.get('pid')} does not end, not even killed", hint="is its disk hanging?")
+
+    def kill(self, ref: Json) -> None:
+        process.send(ref, ENDINGS[-1][0])
 
     def _environment(self, order: Order) -> Json:
         chosen = {VARIABLE: str(self._home), "PYTHONUNBUFFERED": "1"}

@@ -36,6 +36,8 @@ class AnswerError(JobError):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A key is for the host that was asked."""
+
     def redirect_request(self, *_: object) -> None:
         return None
 

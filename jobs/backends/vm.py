@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import infra
 from facegan import handed
+from facegan.errors import BadInputError
 from facegan.handed import Handed
 from jobs.backends.base import Order
 from jobs.refusals import InvalidJob
@@ -27,6 +28,9 @@ WHY = "facegan-why: "
 INSTANCE, ACCOUNT, FOUND = "@INSTANCE@", "@ACCOUNT@", "@FOUND@"
 """What only the machine knows, in what is handed over."""
 
+MARKETS = ("spot", "on-demand")
+SHORTEST_START_S = 600.0  # for a machine to be ready, where little is paid for
+BOOT_S = 120.0  # before its script counts, and after
 REPORT_S = 10.0  # for the last entry, after the last checkpoint
 
 
@@ -48,7 +52,14 @@ class Life:
     @property
     def session_s(self) -> float:
         """How long the session itself may run."""
-        return self.life_s - self.start_s
+        return max(0.0, self.life_s - self.start_s)
+
+    def within(self, limit_s: float | None) -> Life:
+        """The same, for no longer than that: of a short life, less is kept for its start. Whole minutes."""
+        if limit_s is None or limit_s >= self.life_s:
+            return self
+        life_s = max(0.0, limit_s - BOOT_S) // 60 * 60.0
+        return replace(self, life_s=life_s, start_s=min(self.start_s, max(SHORTEST_START_S, life_s / 10)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +73,32 @@ class Machine:
     name: str
     log_url: str
     region: str
+
+
+def pinned(image: str, place: str) -> str:
+    """The image's name with its digest.
+
+    Raises:
+        BadInputError: it is not set, or has none.
+    """
+    if "@sha256:" in image and "/" in image:
+        return image
+    said = f'image "{image}" is not named by its digest in a registry' if image else "no image is set"
+    raise BadInputError(
+        f"{said}, and a machine of {place} has to pull it from one",
+        hint="facegan-job image push REGISTRY/NAME prints the line for facegan.toml",
+    )
+
+
+def market(named: str) -> str:
+    """How machines are paid for: on spot, unless that is settled otherwise.
+
+    Raises:
+        BadInputError: there is no such market.
+    """
+    if (found := named or MARKETS[0]) not in MARKETS:
+        raise BadInputError(f'there is no market "{found}"', hint=f'market = "{MARKETS[0]}" or "{MARKETS[1]}"')
+    return found
 
 
 def render(order: Order, machine: Machine, given: Handed, life: Life) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from facegan.errors import FaceganError
 from facegan.length import duration
-from jobs import settings
+from jobs import allowances, settings
 from jobs.backends import BACKENDS, open_backend
-from jobs.backends.base import Allowance, Backend, Capabilities
+from jobs.backends.base import Allowance, Capabilities
 from jobs.cli import options, output
 
 PATIENCE_S = 8.0  # for all that networks have to say
-NO_ANSWER = "no answer"
 
 
 def backends(json: options.Json = False) -> None:
     """List where sessions can run, on which GPUs, for how long, and what is left of a quota."""
     places = {name: open_backend(name, settings.load()) for name in BACKENDS}
-    left = _left(places)
+    left = allowances.ask(places, PATIENCE_S)
     found = {name: place.capabilities() for name, place in places.items()}
     if json:
         output.as_json([_to_json(name, able, left[name]) for name, able in found.items()])
@@ -33,7 +30,7 @@ def backends(json: options.Json = False) -> None:
                 name,
                 ", ".join(able.gpus) or "none",
                 f"up to {duration(able.session_s)}" if able.session_s else "any length",
-                _quota(left[name]),
+                allowances.words(left[name]),
                 ", ".join(able.stores),
                 able.summary,
             )
@@ -42,32 +39,6 @@ def backends(json: options.Json = False) -> None:
     )
     for line in _notes(found, left):
         output.say(line)
-
-
-def _left(places: Mapping[str, Backend]) -> dict[str, Allowance | FaceganError | None]:
-    """What each place says is left, all asked at once; one that takes too long has not answered."""
-    answers: dict[str, Allowance | FaceganError | None] = {}
-
-    def ask(name: str) -> None:
-        try:
-            answers[name] = places[name].quota()
-        except FaceganError as error:
-            answers[name] = error
-
-    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in places]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + PATIENCE_S
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    silent = FaceganError(f"it says nothing for {PATIENCE_S:.0f} s")
-    return {name: answers.get(name, silent) for name in places}
-
-
-def _quota(left: Allowance | FaceganError | None) -> str:
-    if isinstance(left, FaceganError):
-        return NO_ANSWER
-    return "-" if left is None else f"{left.left_s / 3600:.1f} of {left.of_s / 3600:.0f} h left"
 
 
 def _notes(found: Mapping[str, Capabilities], left: Mapping[str, Allowance | FaceganError | None]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from jobs import context as contexts
 from jobs import runs, settings, word
 from jobs.cli import options, output
 from jobs.ended import EndedRuns
+from jobs.heads import Heads
 
 
 def rm(
@@ -26,6 +27,7 @@ def rm(
         typer.confirm(f"delete run {ledger.run} ({_how_far(ledger)}) for ever?", abort=True, err=True)
     count = word.remove(context, ledger)
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
+    Heads(context.settings.home, context.store.url).forget(ledger.run)
     output.say(f"run {ledger.run} is deleted: {count:,} objects")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,18 +13,22 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.ledger import Ledger
 from jobs import context as contexts
 from jobs import heavy, runs, settings
+from jobs.budget import Budget
 from jobs.cli import attach, options, output
 from jobs.context import Context
 from jobs.errors import Exit
 from jobs.refusals import Refusal
 from jobs.run import exit_of_run, view
+from jobs.supervision import resolving
 from jobs.supervision.actions import GiveUp, Rest
 from jobs.supervision.past import Relay
 from jobs.supervision.policy import Allowed, parse
 from jobs.supervision.watching import Watch
 
+TELLING = "jobs.notices.telling"  # by its name: `submit` and `resume` seldom watch
 
-def watch(
+
+def watch(  # noqa: PLR0913, PLR0917 - one parameter an option
     run: Annotated[
         list[str] | None, typer.Argument(help="Ids of runs; all that go on, if none.", metavar="[RUN…]")
     ] = None,
@@ -32,6 +37,9 @@ def watch(
     ] = False,
     backend: options.Backend = None,
     gpu: options.Gpu = None,
+    budget: options.Budget = None,
+    max_hours: options.MaxHours = None,
+    price: options.Price = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> int:
@@ -42,8 +50,10 @@ def watch(
     context = contexts.real(settings.load({"store": store}))
     runs.make_home(context)
     names = [runs.find(context, name).run for name in run] if run else None
-    allowed = Allowed(settings=context.settings, backends=parse(backend) if backend is not None else None, gpu=gpu)
-    return carry(context, allowed, names, once=once, json=json)
+    backends = parse(backend) if backend is not None else None
+    may_cost = Budget(usd=budget, hours=max_hours, usd_h=price)
+    allowed = Allowed(settings=context.settings, backends=backends, gpu=gpu, budget=may_cost)
+    return carry(context, resolving.allowed(context, allowed), names, once=once, json=json)
 
 
 def carry(
@@ -51,7 +61,9 @@ def carry(
 ) -> int:
     """Watch the runs to their end, or once; what the command then ends with."""
     allowed.policy(None)  # what cannot be understood is said before anything is done
-    watching = Watch(context=context, allowed=allowed, voice=_Voice(context), names=names)
+    voice = _Voice(context)
+    teller = importlib.import_module(TELLING).Teller(context=context, allowed=allowed, complain=voice.complain)
+    watching = Watch(context=context, allowed=allowed, voice=voice, names=names, heed=teller.heed)
     try:
         rests = watching.once() if once else watching.until_over()
     except KeyboardInterrupt:
@@ -77,7 +89,9 @@ def launched(context: Context, ledger: Ledger, launch: Callable[[], object], rel
     """Launch a session, where its place refuses another one of the relay's, and go on in this manner."""
     if manner.watch and manner.detach:
         raise BadInputError("--watch stays, and --detach leaves", hint="--detach now, and facegan-job watch from cron")
-    allowed = Allowed(settings=context.settings, backends=relay.backends, gpu=relay.gpu)
+    allowed = Allowed(
+        settings=context.settings, backends=relay.backends, gpu=relay.gpu, budget=relay.budget, auto=relay.auto
+    )
     try:
         launch()
     except Refusal as error:

@@ -47,6 +47,8 @@ def _options(words: Sequence[str], shape: Any) -> tuple[dict[str, Any], str | No
             values.append(left.pop(0))
         if option == "query":
             (query,) = values
+        elif option == "cli-input-json":
+            asked |= json.loads(_text(values[0]))
         elif option != "output":
             asked[known[option]] = _value(values, shape.members[known[option]])
     return asked, query
@@ -60,10 +62,14 @@ def _value(values: Sequence[str], shape: Any) -> Any:
         return [_structure(each, shape.member) for each in values]
     (value,) = values
     if value.startswith("file://"):
-        return Path(value.removeprefix("file://")).read_text()
+        return _text(value)
     if shape.type_name == "structure":
         return _structure(value, shape)
     return {"double": float, "integer": int}.get(shape.type_name, str)(value)
+
+
+def _text(value: str) -> str:
+    return Path(value.removeprefix("file://")).read_text()
 
 
 def _structure(text: str, shape: Any) -> dict[str, Any]:

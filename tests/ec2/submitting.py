@@ -28,9 +28,11 @@ def store(endpoint: str) -> str:
     return f"s3://{BUCKET}/gans?endpoint={endpoint}"
 
 
-def backend(home: Path, endpoint: str, *, wall_s: Callable[[], float] = time.time, **more: str) -> Ec2Backend:
+def backend(
+    home: Path, endpoint: str, *, wall_s: Callable[[], float] = time.time, region: str | None = None, **more: str
+) -> Ec2Backend:
     world = World(environment=os.environ, wall_s=wall_s, sleep=lambda _seconds: None)
-    return Ec2Backend(settings(home, endpoint, **more), world=world)
+    return Ec2Backend(settings(home, endpoint, **more), region, world=world)
 
 
 def order(endpoint: str, number: int = 1, gpu: str | None = "T4", **more: Any) -> Order:

@@ -23,6 +23,7 @@ from jobs.refusals import InvalidJob
 from tests.container.conftest import require
 from tests.ec2.submitting import IMAGE, backend, nobody, order, store
 from tests.fakes import metadata
+from tests.fakes.disks import tiny_disk
 from tests.fakes.ec2 import ACCOUNT, Ec2
 from tests.fakes.vm import Vm
 from tests.security.canaries import Haystack, arguments_of_everyone, canary
@@ -160,10 +161,47 @@ def no_toolkit(machine: Vm, _cloud: metadata.Machine) -> None:
     machine.docker = engine(machine.folder, start="exit 1", error=error)
 
 
+def no_registry(machine: Vm, _cloud: metadata.Machine) -> None:
+    machine.environment["AWS_ENDPOINT_URL_ECR"] = "http://127.0.0.1:1"
+
+
+def registry_refuses(machine: Vm, _cloud: metadata.Machine) -> None:
+    machine.docker = engine(machine.folder, more="").replace("login) cat", "login) exit 1; cat")
+
+
+def wrong_digest(machine: Vm, _cloud: metadata.Machine) -> None:
+    said = "Error response from daemon: manifest for faces@sha256:5 not found: manifest unknown"
+    machine.docker = engine(machine.folder, more=f'pull) echo "{said}"; exit 1 ;;')
+
+
+def no_engine(machine: Vm, _cloud: metadata.Machine) -> None:
+    said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+    machine.docker = f'#!/bin/bash\n[ "$1" = login ] && cat >/dev/null && exit\necho "{said}"\nexit 1\n'
+
+
+def no_container(machine: Vm, _cloud: metadata.Machine) -> None:
+    machine.docker = engine(machine.folder, more='create) echo "Conflict. The name is in use"; exit 125 ;;')
+
+
+def takes_nothing(machine: Vm, _cloud: metadata.Machine) -> None:
+    machine.docker = engine(machine.folder).replace("cp) tar", "cp) exit 1; tar")
+
+
+def killed(machine: Vm, _cloud: metadata.Machine) -> None:
+    machine.docker = engine(machine.folder, start="exit 137")
+
+
 FAILING: dict[str, tuple[Callable[[Vm, metadata.Machine], None], str]] = {
     "no driver": (no_driver, "no driver of the GPU answers on its machine: NVIDIA-SMI has failed"),
     "no role": (no_role, "its machine has no role"),
     "no metadata": (no_metadata, "the metadata service of its machine does not answer"),
+    "no registry": (no_registry, "the registry .* does not let the machine's role in: .*refused|Failed to connect"),
+    "registry refuses": (registry_refuses, "the registry .* does not answer"),
+    "wrong digest": (wrong_digest, "its image cannot be pulled: .*manifest unknown"),
+    "no engine": (no_engine, "its image cannot be pulled: Cannot connect to the Docker daemon"),
+    "no container": (no_container, "its container cannot be made: Conflict"),
+    "takes nothing": (takes_nothing, "the session's container takes nothing"),
+    "killed": (killed, "its container was killed"),
     "disk full": (disk_full, "its image cannot be pulled: .*no space left on device"),
     "a pull without an end": (slow_pull, "its image cannot be pulled: not done after 2 seconds"),
     "container crash": (crash, "its container ended with exit code 139, without a report"),
@@ -189,6 +227,20 @@ def test_whatever_fails_the_machine_is_gone_and_its_reason_is_known(
     assert fate.life is Life.GONE
     assert re.search(why, fate.why), fate.why
     assert here.last_words(order(aws.url))
+
+
+def test_a_disk_that_is_really_full_keeps_no_reason_back(aws: Ec2, machine: Vm, tmp_path: Path) -> None:
+    """The script's own files are on it. What can be put into the store no more is on the console."""
+    with tiny_disk(tmp_path / "tiny", size_kib=64):
+        machine.environment["TMPDIR"] = str(tmp_path / "tiny")
+        machine.docker = engine(machine.folder, more=f"pull) cat /dev/zero >{tmp_path}/tiny/layer; exit 1 ;;")
+        here = backend(tmp_path, aws.url)
+        ref = here.submit(order(aws.url), nobody)
+        live(machine, order(aws.url))
+        aws.console = machine.console()
+    aws.end(code=facts.ITSELF)
+    assert "its image cannot be pulled: " in here.fate(ref).why
+    assert "No space left on device" in here.fate(ref).why
 
 
 def test_a_registry_that_is_not_there(aws: Ec2, machine: Vm) -> None:

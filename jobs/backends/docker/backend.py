@@ -185,6 +185,12 @@ class DockerBackend(Backend):
             if found["State"]["Status"] in LIVING:
                 client.api.stop(ref["container"], timeout=found["Config"].get("StopTimeout") or ENDING_S)
 
+    def kill(self, ref: Json) -> None:
+        with self._asked() as client, contextlib.suppress(self._engine.MissingError):
+            is_here = _identity(client) == ref["engine"]
+            if is_here and client.api.inspect_container(ref["container"])["State"]["Status"] in LIVING:
+                client.api.kill(ref["container"])
+
     def printed(self, order: Order) -> Iterator[str]:
         """As long as the container is there."""
         try:
@@ -256,6 +262,7 @@ class DockerBackend(Backend):
                 origin=Origin(backend=self.name, host=self.host, ref=ref),
                 grace_s=order.grace_s,
                 gpu=order.gpu,
+                budget_s=order.limit_s,
             )
             client.api.put_archive(created, container.SCRATCH, container.parcel(given, around.user))
             client.api.start(created)

@@ -6,7 +6,6 @@ import contextlib
 import functools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
@@ -16,8 +15,8 @@ from facegan.process import Life
 from facegan.storage import ObjectStore, open_store
 from jobs import heavy
 from jobs.backends import vm
-from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
-from jobs.backends.ec2 import checks, ending, facts, naming, refusals, request, script
+from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
+from jobs.backends.ec2 import checks, ending, facts, listing, naming, refusals, request, script
 from jobs.backends.ec2.notes import Notes
 from jobs.backends.ec2.refusals import AnswerError
 from jobs.backends.ec2.request import Candidate, Wanted
@@ -27,7 +26,6 @@ from jobs.settings import Settings
 
 CLIENT = "jobs.backends.ec2.client"  # loaded when EC2 is first asked: it brings the SDK
 LARGEST_LOG = 1 << 20
-MARKETS = (facts.SPOT, facts.ON_DEMAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,7 @@ class Ec2Backend(Backend):
             data_is_here=False,
             instead={"gs": "a machine of EC2 has a role at AWS alone: choose --store s3://…"},
             session_s=self._world.life.session_s,
+            elsewhere=True,
         )
 
     def machine(self, gpu: str | None) -> Machine:
@@ -125,14 +124,17 @@ class Ec2Backend(Backend):
         The crash argument. A machine bears its tags from its first moment on, so whoever looks for them finds it,
         whether it lives or has ended. For the seconds in which EC2 does not list it yet, what was asked for is
         noted before, and is asked for first by the next command, word for word: EC2 answers a request with a
-        token that it knows with the machine that it made. `hand` makes nothing: the machine's role is its key.
+        token that it knows with the machine that it made. Nothing is started that could not be found again: the look-up
+        was answered, the region is noted for `reap`, and EC2 makes no machine for somebody who may not give it tags.
+        `hand` makes nothing: the machine's role is its key.
         """
         del hand
+        self._notes.been(self.host)
         with self._refusing():
             found = self._client.find(naming.filters(order))
             if found:
                 self._notes.answered(naming.name(order))
-                return self._ref(order, _first(found))
+                return self._ref(order, listing.first(found))
             wanted, candidates = self._wanted(order)
             return self._ref(order, self._walk(wanted, candidates))
 
@@ -142,7 +144,7 @@ class Ec2Backend(Backend):
         except (AnswerError, UnreachableError) as error:
             raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
         alive = [each for each in found if ending.life(each) is not Life.GONE]
-        return self._ref(order, _first(alive)) if alive else None
+        return self._ref(order, listing.first(alive)) if alive else None
 
     def fate(self, ref: Json) -> Fate:
         """Gone is what EC2 says has ended, or what it has not known for a while, being asked by the same account."""
@@ -166,7 +168,7 @@ class Ec2Backend(Backend):
         text = self._log(script.log_key(order))
         if text is None:
             found = self._client.find(naming.filters(order))
-            text = self._client.console(_first(found)["InstanceId"]) if found else ""
+            text = self._client.console(listing.first(found)["InstanceId"]) if found else ""
         return (line for line in text.splitlines(keepends=True) if line.endswith("\n"))
 
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
@@ -189,18 +191,33 @@ class Ec2Backend(Backend):
                 waited += self._world.times.look_every_s
 
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
-        """Terminate machines of ended sessions that have not removed themselves.
+        """Terminate machines of a run without a session that have not removed themselves.
 
-        A number that whoever calls this has not heard of yet is not in `keep` either: so none is touched that was
-        made a while ago at the most.
+        While one is open, nothing is touched: it may be on a machine that was made for a number before it, which had
+        ended when that machine came to begin. A number that whoever calls this has not heard of yet is not in `keep`
+        either: so none is touched that was made a while ago at the most.
         """
+        if keep:
+            return
         for found in self._client.find(naming.of_run(run_url)):
-            if _number(found) not in keep and self._is_left(found):
+            if self._is_left(found):
                 self._client.terminate(found["InstanceId"])
+
+    def hosts(self) -> Sequence[str]:
+        """The region in use, those of the settings, and those where this machine has asked for machines before."""
+        settled = [each.strip() for each in self._settings.regions.split(",") if each.strip()]
+        in_use = [self.host] if self._named or self._is_set_up else []
+        return list(dict.fromkeys([*in_use, *settled, *self._notes.regions()]))
+
+    def machines(self) -> Sequence[Found]:
+        """By their tags, and not by who made them: one request."""
+        with self._refusing():
+            now = self._world.wall_s()
+            return [listing.found(each, self.host, now) for each in self._client.find(naming.ours())]
 
     def checks(self) -> Sequence[Check]:
         """The account, the role of sessions, the quota and the image: where the settings speak of EC2."""
-        if not (self._settings.profile or self.name in self._settings.backend.split(",")):
+        if not self._is_set_up:
             return ()
         try:
             found = list(checks.look(self._client, self.host, self._profile, self._market))
@@ -266,9 +283,9 @@ class Ec2Backend(Backend):
         return Fate(life=Life.GONE, why=said or "its machine is not at EC2 any more")
 
     def _said(self, ref: Json) -> str | None:
-        """The machine's own log: in the store, or, where it could not reach that, on its console."""
+        """The machine's own log: in the store, or, where none is whole there, on its console."""
         log = self._log(str(ref["log"]))
-        if log is not None:
+        if log is not None and vm.why(log) is not None:
             return log
         with contextlib.suppress(FaceganError):
             return str(self._of(ref).console(str(ref["instance"])))
@@ -282,24 +299,15 @@ class Ec2Backend(Backend):
     def _is_left(self, found: Json) -> bool:
         if ending.life(found) is Life.GONE:
             return bool(found["State"]["Name"] == "stopped")
-        made_at: datetime = found["LaunchTime"]
-        age_s = self._world.wall_s() - made_at.timestamp()
+        age_s = listing.age_s(found, self._world.wall_s())
         return ending.is_wanted(found) and age_s > self._world.times.abandoned_s
 
     def _pinned(self) -> str:
-        """The image's name with its digest.
+        return vm.pinned(self._settings.image, "EC2")
 
-        Raises:
-            BadInputError: it is not set, or has none.
-        """
-        named = self._settings.image
-        if "@sha256:" in named and "/" in named:
-            return named
-        said = f'image "{named}" is not named by its digest in a registry' if named else "no image is set"
-        raise BadInputError(
-            f"{said}, and a machine of EC2 has to pull it from one",
-            hint="facegan-job image push REGISTRY/NAME prints the line for facegan.toml",
-        )
+    @property
+    def _is_set_up(self) -> bool:
+        return bool(self._settings.profile) or self.name in self._settings.backend.split(",")
 
     @property
     def _profile(self) -> str:
@@ -307,10 +315,7 @@ class Ec2Backend(Backend):
 
     @property
     def _market(self) -> str:
-        market = self._settings.market or facts.SPOT
-        if market not in MARKETS:
-            raise BadInputError(f'there is no market "{market}"', hint=f'market = "{MARKETS[0]}" or "{MARKETS[1]}"')
-        return market
+        return vm.market(self._settings.market)
 
     @functools.cached_property
     def _store(self) -> ObjectStore:
@@ -338,13 +343,3 @@ class Ec2Backend(Backend):
             raise refusals.of_error(error) from error
         except UnreachableError as error:
             raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
-
-
-def _first(found: Sequence[Json]) -> Json:
-    """Of several machines of one name, which nobody should ever see, one that lives, and of those the oldest."""
-    return min(found, key=lambda each: (ending.life(each) is Life.GONE, each["LaunchTime"]))
-
-
-def _number(found: Json) -> int:
-    tags = {each["Key"]: each["Value"] for each in found["Tags"]}
-    return int(tags[naming.SESSION])

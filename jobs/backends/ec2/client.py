@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore import exceptions as failures
 from botocore.config import Config
 
@@ -18,7 +19,14 @@ from jobs.backends.ec2.request import Image
 
 QUIET = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
 ONCE = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1})
-BUSY = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "InternalError", "Unavailable", "InternalFailure"}
+BUSY = {
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "InternalError",
+    "Unavailable",
+    "InternalFailure",
+} | {"TooManyRequestsException"}
 
 
 def region() -> str | None:
@@ -35,22 +43,23 @@ class Client:
 
     def __init__(self, region: str) -> None:
         self._region = region
+        self._clients: dict[str, Any] = {}
 
     def account(self) -> str:
         """Whose credentials these are, by the number of the account."""
-        with _errors():
+        with errors():
             return str(self._of("sts").get_caller_identity()["Account"])
 
     def find(self, filters: Sequence[Json]) -> list[Json]:
         """The machines that these filters let through, in every state, each with its `OwnerId`."""
-        with _errors():
+        with errors():
             pages = self._of("ec2").get_paginator("describe_instances").paginate(Filters=list(filters))
             return [
                 _owned(found, one) for page in pages for found in page["Reservations"] for one in found["Instances"]
             ]
 
     def instance(self, identity: str) -> Json:
-        with _errors():
+        with errors():
             found = self._of("ec2").describe_instances(InstanceIds=[identity])["Reservations"]
         if not found:
             raise AnswerError(f"EC2 does not know {identity}", "InvalidInstanceID.NotFound")
@@ -58,7 +67,7 @@ class Client:
 
     def image(self, parameter: str) -> Image:
         """The AMI that this public parameter names now."""
-        with _errors():
+        with errors():
             ami = str(self._of("ssm").get_parameter(Name=parameter)["Parameter"]["Value"])
             found = self._of("ec2").describe_images(ImageIds=[ami])["Images"]
         if not found:
@@ -70,7 +79,7 @@ class Client:
     def zones(self, types: Sequence[str]) -> dict[str, list[str]]:
         """The zones of the region that have machines of these types."""
         there: dict[str, list[str]] = {each: [] for each in types}
-        with _errors():
+        with errors():
             pages = self._of("ec2").get_paginator("describe_instance_type_offerings")
             for page in pages.paginate(
                 LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(types)}]
@@ -81,43 +90,56 @@ class Client:
 
     def run(self, body: Json) -> Json:
         """Ask for a machine, once: whoever asks again looks it up first."""
-        with _errors():
-            made = self._session.client("ec2", region_name=self._region, config=ONCE).run_instances(**body)
+        with errors():
+            made = self._once("ec2").run_instances(**body)
         return _owned(made, made["Instances"][0])
 
     def terminate(self, identity: str) -> None:
-        with _errors():
+        with errors():
             self._of("ec2").terminate_instances(InstanceIds=[identity])
 
     def console(self, identity: str) -> str:
         """What the machine has written to its console."""
-        with _errors():
+        with errors():
             return str(self._of("ec2").get_console_output(InstanceId=identity).get("Output") or "")
 
     def profile(self, name: str) -> Sequence[str]:
         """The roles of an instance profile."""
-        with _errors():
+        with errors():
             found = self._of("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
         return [str(role["RoleName"]) for role in found["Roles"]]
 
     def quota(self, code: str) -> float:
         """How many vCPUs the account may have at once."""
-        with _errors():
+        with errors():
             found = self._of("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)
         return float(found["Quota"]["Value"])
 
     def require_image(self, repository: str, digest: str) -> None:
         """See that a repository of ECR in this region has the image."""
-        with _errors():
+        with errors():
             self._of("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
 
     @functools.cached_property
     def _session(self) -> Any:  # noqa: ANN401 - the SDK makes its classes at run time
-        return boto3.session.Session()
+        made = botocore.session.get_session()
+        made.register_component("data_loader", _services())
+        return boto3.session.Session(botocore_session=made)
 
-    @functools.lru_cache  # noqa: B019 - a client of its own lives as long as a command
+    def _once(self, service: str) -> Any:  # noqa: ANN401
+        """For what makes something: the SDK would ask again by itself, not knowing whether it was made."""
+        return self._session.client(service, region_name=self._region, config=ONCE)
+
     def _of(self, service: str) -> Any:  # noqa: ANN401
-        return self._session.client(service, region_name=self._region, config=QUIET)
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, region_name=self._region, config=QUIET)
+        return self._clients[service]
+
+
+@functools.cache
+def _services() -> Any:  # noqa: ANN401
+    """What AWS' services are, read once a process: EC2 alone takes 30 MB, and whoever follows a run asks for ever."""
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def _owned(reservation: Json, instance: Json) -> Json:
@@ -125,7 +147,7 @@ def _owned(reservation: Json, instance: Json) -> Json:
 
 
 @contextlib.contextmanager
-def _errors() -> Iterator[None]:
+def errors() -> Iterator[None]:
     """Say what AWS said, without a word of what was sent."""
     try:
         yield

@@ -35,6 +35,16 @@ class Notes:
             return Candidate(type=str(type), zone=str(zone))
         return None
 
+    def been(self, region: str) -> None:
+        """A machine may be asked for in this region: it is looked for there from now on."""
+        self._write("regions", region, "")
+
+    def regions(self) -> list[str]:
+        """Where this machine has asked for machines."""
+        with contextlib.suppress(OSError):
+            return sorted(path.name for path in (self._folder / "regions").iterdir() if path.suffix != ".partial")
+        return []
+
     def missed(self, identity: str, now: float) -> float:
         """EC2 does not know this machine; since when it does not, as far as was asked."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.backends.ec2 import facts
 from jobs.backends.ec2.request import Candidate
@@ -18,9 +18,9 @@ class AnswerError(JobError):
         self.code = code
 
 
-def of_error(error: AnswerError) -> Refusal:
+def of_error(error: AnswerError, known: Mapping[str, tuple[str, str]] = facts.KINDS) -> Refusal:
     """The refusal that this answer means. One that nobody knows concludes nothing."""
-    kind, hint = facts.KINDS.get(error.code, ("uncertain", facts.AGAIN))
+    kind, hint = known.get(error.code, ("uncertain", facts.AGAIN))
     return KINDS[kind](error.message, hint=hint)
 
 

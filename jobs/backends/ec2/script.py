@@ -19,6 +19,7 @@ def render(order: Order, region: str, life: vm.Life) -> str:
     Raises:
         InvalidJob: it is too large.
     """
+    life = life.within(order.limit_s)
     machine = vm.Machine(
         cloud="ec2",
         name=naming.name(order),
@@ -42,7 +43,7 @@ def handed(order: Order, region: str, life: vm.Life) -> Handed:
 
 def ref(order: Order, region: str, instance: str, account: str) -> Json:
     """What a session's machine is known by, to whoever made it and to itself."""
-    return {"instance": instance, "region": region, "account": account, "log": log_key(order)}
+    return naming.ref(instance, region, account, log_key(order))
 
 
 def log_key(order: Order) -> str:

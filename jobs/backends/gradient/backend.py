@@ -12,11 +12,11 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
-from jobs.backends import pinned
+from jobs.backends import vm
 from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.gradient import api, checks, ending, facts, naming, refusals, request
 from jobs.backends.gradient.api import Api
-from jobs.backends.gradient.notes import Notes
+from jobs.backends.notes import Notes
 from jobs.backends.outside import Outside
 from jobs.backends.rest import AnswerError, Rest
 from jobs.refusals import Auth, Uncertain
@@ -90,7 +90,7 @@ class GradientBackend(Backend):
             Refusal: there is no such GPU, or no account.
         """
         request.machine(gpu)
-        named = pinned.image(self._settings.image, "a machine of Gradient")
+        named = vm.pinned(self._settings.image, "Gradient")
         _ = self.host
         return {"image": named, "id": None, "digest": named}
 
@@ -105,7 +105,7 @@ class GradientBackend(Backend):
         return {
             "workflow": request.workflow(order, self.host),
             "secret": {"project": self.host, "name": naming.secret(order)},
-            "run": request.run(order, self._world.times.session_s),
+            "run": request.run(order, self._session_s(order)),
         }
 
     def submit(self, order: Order, hand: Hand) -> Json:
@@ -124,7 +124,7 @@ class GradientBackend(Backend):
             if not self._patient_runs(name, workflow):
                 self._api.put_secret(self.host, naming.secret(order), self._given(order, hand, ref))
                 self._notes.asking(name)
-                self._start(name, workflow, request.run(order, self._world.times.session_s))
+                self._start(name, workflow, request.run(order, self._session_s(order)))
             self._notes.answered(name)
         return ref
 
@@ -199,7 +199,6 @@ class GradientBackend(Backend):
 
     def _given(self, order: Order, hand: Hand, ref: Json) -> str:
         credentials = hand()
-        times = self._world.times
         return handed.to_text(
             handed.Handed(
                 environment=credentials.environment if credentials else {},
@@ -207,9 +206,13 @@ class GradientBackend(Backend):
                 origin=handed.Origin(backend=self.name, host=self.host, ref=ref),
                 grace_s=order.grace_s,
                 gpu=order.gpu,
-                budget_s=times.session_s - times.margin_s,
+                budget_s=self._session_s(order) - self._world.times.margin_s,
             )
         )
+
+    def _session_s(self, order: Order) -> float:
+        """Gradient's own time-out: what a budget pays for, and the session ends before it."""
+        return order.within(self._world.times.session_s)
 
     def _workflow(self, order: Order) -> str | None:
         """The session's workflow; of several of one name, made by two machines at once, always the same."""

@@ -1,0 +1,242 @@
+"""AWS Batch behind the port: one job for each session number, looked up by its name before it is asked for.
+
+Queue and job definition are the user's, and so is how often a job is tried again: what Batch starts again finds its
+number leased or ended, and takes the next one for itself (`facegan.lease`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from facegan.errors import BadInputError, FaceganError, UnreachableError
+from facegan.experiment import Json
+from facegan.lock import alone
+from facegan.process import Life
+from jobs import heavy
+from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
+from jobs.backends.batch import ending, facts, fitting, naming, request
+from jobs.backends.ec2 import facts as ec2
+from jobs.backends.ec2 import listing
+from jobs.backends.ec2.naming import RUN, SESSION, URL
+from jobs.backends.ec2.notes import Notes
+from jobs.backends.ec2.refusals import AnswerError, of_error
+from jobs.backends.outside import Outside
+from jobs.refusals import Uncertain
+from jobs.settings import Settings
+
+CLIENT = "jobs.backends.batch.client"  # loaded when Batch is first asked: it brings the SDK
+MISSING_S = 60.0  # what Batch does not know is not there when it does not know it so much later either
+ENDING_S, LOOK_EVERY_S = 120.0, 3.0
+
+
+class BatchBackend(Backend):
+    """Jobs in the user's own account. `host` is the region: the one that is named, else that of AWS' settings."""
+
+    name = "batch"
+
+    def __init__(self, settings: Settings, host: str | None = None, *, world: Outside | None = None) -> None:
+        self._named = host
+        self._settings = settings
+        self._world = world or Outside()
+        self._notes = Notes(settings.home / "batch")
+
+    @functools.cached_property
+    def host(self) -> str:  # type: ignore[override]  # found out once, when first asked for
+        """The region.
+
+        Raises:
+            BadInputError: none is named anywhere.
+        """
+        said = self._world.environment
+        found = self._named or said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION") or self._sdk.region()
+        if not found:
+            raise BadInputError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
+        return str(found)
+
+    def capabilities(self) -> Capabilities:
+        there = ", ".join(each.gpu for each in ec2.ACCELERATORS)
+        return Capabilities(
+            summary=f"a job of AWS Batch for each session, in a queue of yours, tried again by its rules; {there}",
+            gpus=[each.gpu for each in ec2.ACCELERATORS],
+            stores=("s3",),
+            data_is_here=False,
+            instead={"gs": "a job of Batch has a role at AWS alone: choose --store s3://…"},
+            elsewhere=True,
+        )
+
+    def machine(self, gpu: str | None) -> Machine:
+        return Machine(device="gpu" if gpu else "cpu", cores=ec2.VCPUS, gpus=1 if gpu else None)
+
+    def bundle(self, gpu: str | None) -> Json:
+        """The image of the job definition, by its digest. Asks Batch.
+
+        Raises:
+            BadInputError: it is not named so.
+            Refusal: queue or definition do not fit, or Batch does not answer.
+        """
+        with self._refusing():
+            queue = self._client.queue(self._queue)
+            fitting.require_queue(queue, self._client.environments(queue), gpu)
+            return fitting.bundle(self._client.definition(self._settings.definition or facts.DEFINITION), gpu)
+
+    @contextlib.contextmanager
+    def launching(self, run: str) -> Iterator[None]:
+        """Hold a lock file of this machine. Of two machines' jobs for one number, the ledger lets one train."""
+        with alone(self._notes.lock(run)):
+            yield
+
+    def command(self, order: Order) -> Json:
+        """The requests that `submit` would make."""
+        with self._refusing():
+            return {"region": self.host, "submit_job": request.body(order, self._ref(order))}
+
+    def submit(self, order: Order, hand: Hand) -> Json:
+        """Ask for the session's job, unless there is one or was.
+
+        The crash argument. A job bears its name from its first moment on, so whoever looks for that finds it, whether
+        it lives or has ended, as long as Batch remembers it. Should two commands ask in the same second, the second
+        job finds the number leased, and a live holder in its way: it ends with 73. `hand` makes nothing: the job's
+        role is its key.
+        """
+        del hand
+        self._notes.been(self.host)
+        with self._refusing():
+            ref = self._ref(order)
+            if not self._client.jobs(ref["queue"], ref["job"]):
+                self._client.submit(request.body(order, ref))
+            return ref
+
+    def look_up(self, order: Order) -> Json | None:
+        try:
+            ref = self._ref(order)
+            jobs = self._client.jobs(ref["queue"], ref["job"])
+        except (AnswerError, UnreachableError) as error:
+            raise Uncertain(error.message, hint=error.hint or ec2.AGAIN) from error
+        return ref if any(ending.life(each) is not Life.GONE for each in jobs) else None
+
+    def fate(self, ref: Json) -> Fate:
+        """Gone is a job that has ended for good, or that Batch does not know, being asked by the same account."""
+        try:
+            jobs = self._of(ref).jobs(str(ref["queue"]), str(ref["job"]))
+            if not jobs:
+                return self._missing(ref)
+            self._notes.found(str(ref["job"]))
+            job = ending.newest(jobs)
+            life = ending.life(job)
+            return Fate(life=life, why=ending.why(job) if life is Life.GONE else "")
+        except (FaceganError, KeyError, TypeError, ValueError):
+            return Fate(life=Life.UNKNOWN)
+
+    def printed(self, order: Order) -> Iterator[str]:
+        """From the log of the job's last start: CloudWatch keeps those of the others, too."""
+        jobs = self._client.jobs(self._queue, naming.name(order))
+        stream = (ending.newest(jobs).get("container") or {}).get("logStreamName") if jobs else None
+        return self._client.log(stream) if stream else iter(())
+
+    def cancel(self, ref: Json, *, delete: bool = False) -> None:
+        """End the job, whether it waits or runs, and wait until Batch says that it has ended."""
+        del delete
+        client, queue, name = self._of(ref), str(ref["queue"]), str(ref["job"])
+        with self._refusing():
+            jobs = client.jobs(queue, name)
+            if not jobs and client.account() != ref.get("account"):
+                raise BadInputError(f"the job {name} is of another account", hint=ec2.KEYS)
+            waited = 0.0
+            for job in jobs:
+                if ending.life(job) is not Life.GONE:
+                    client.end(job["jobId"], "facegan-job cancel")
+            while any(ending.life(job) is not Life.GONE for job in jobs) and waited < ENDING_S:
+                self._world.sleep(LOOK_EVERY_S)
+                waited += LOOK_EVERY_S
+                jobs = client.jobs(queue, name)
+
+    def sweep(self, run_url: str, keep: Collection[int]) -> None:
+        """Nothing: what a job leaves is Batch's, which forgets it, and jobs that nobody owns are `reap`'s."""
+
+    def hosts(self) -> Sequence[str]:
+        """The region in use, and those where this machine has asked for jobs before."""
+        return list(dict.fromkeys([*([self.host] if self._named or self._is_set_up else []), *self._notes.regions()]))
+
+    def machines(self) -> Sequence[Found]:
+        """Jobs of ours that have not ended, in the queue in use: each has a machine, or will have one."""
+        with self._refusing():
+            jobs = self._client.jobs(self._queue, f"{naming.BEGINS}*")
+            return [self._found(job) for job in jobs if ending.life(job) is not Life.GONE and self._is_ours(job)]
+
+    def checks(self) -> Sequence[Check]:
+        """The queue and the job definition: where the settings speak of Batch."""
+        if not self._is_set_up:
+            return ()
+        try:
+            queue = self._client.queue(self._queue)
+            fitting.require_queue(queue, self._client.environments(queue), None)
+            definition = self._client.definition(self._settings.definition or facts.DEFINITION)
+            image = definition["containerProperties"]["image"]
+        except AnswerError as error:
+            return [Check(name="batch", ok=False, found=error.message, hint=of_error(error, facts.KINDS).hint or "")]
+        except FaceganError as error:
+            return [Check(name="batch", ok=False, found=error.message, hint=error.hint or "")]
+        found = f'jobs of "{definition["jobDefinitionName"]}" in the queue "{self._queue}" run "{image}"'
+        return [Check(name="batch", ok=True, found=found)]
+
+    @staticmethod
+    def _is_ours(job: Json) -> bool:
+        return URL in (job.get("tags") or {})
+
+    def _found(self, job: Json) -> Found:
+        tags = job["tags"]
+        return Found(
+            ref=naming.ref(job["jobName"], self._queue, self.host, self._client.account()),
+            run=str(tags.get(RUN, "")),
+            digest=str(tags[URL]),
+            number=listing.session(str(tags.get(SESSION, ""))),
+            age_s=self._world.wall_s() - job["createdAt"] / 1000,
+            state=str(job["status"]).lower(),
+            where=self.host,
+        )
+
+    def _missing(self, ref: Json) -> Fate:
+        """Not listed yet, forgotten, or of another account than the one that asks."""
+        if self._of(ref).account() != ref.get("account"):
+            return Fate(life=Life.UNKNOWN)
+        now = self._world.wall_s()
+        if now - self._notes.missed(str(ref["job"]), now) < MISSING_S:
+            return Fate(life=Life.UNKNOWN)
+        return Fate(life=Life.GONE, why="its job is not at Batch any more")
+
+    def _ref(self, order: Order) -> Json:
+        return naming.ref(naming.name(order), self._queue, self.host, self._client.account())
+
+    @property
+    def _queue(self) -> str:
+        return self._settings.queue or facts.QUEUE
+
+    @property
+    def _is_set_up(self) -> bool:
+        return bool(self._settings.queue) or self.name in self._settings.backend.split(",")
+
+    @functools.cached_property
+    def _client(self) -> Any:  # noqa: ANN401 - its module brings the SDK
+        return self._sdk.Client(self.host)
+
+    def _of(self, ref: Json) -> Any:  # noqa: ANN401
+        """The region that the job is in."""
+        region = str(ref["region"])
+        return self._client if region == self._named else self._sdk.Client(region)
+
+    @functools.cached_property
+    def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
+        return heavy.sdk(CLIENT, "aws")
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """What AWS answers, as refusals; no answer says nothing of the session."""
+        try:
+            yield
+        except AnswerError as error:
+            raise of_error(error, facts.KINDS) from error
+        except UnreachableError as error:
+            raise Uncertain(error.message, hint=error.hint or ec2.AGAIN) from error

@@ -1,0 +1,1 @@
+"""Machines of Google Compute Engine, in the user's own project: one for each session, which deletes itself."""

@@ -1,0 +1,121 @@
+"""Batch starts a container again, by its own rules: it takes the next number, and the run ends as if untouched."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facegan.ledger import Ledger, State
+from facegan.storage import open_store
+from facegan.verify import verify
+from jobs import cli, launch, settings
+from jobs import context as contexts
+from tests.batch.conftest import Batch
+from tests.cloud.test_killed_training import copied
+from tests.e2e import outcome
+from tests.ec2.cloud import ROOT
+from tests.ec2.submitting import store
+
+STEPS = 100
+SHORT = (
+    f"training.steps={STEPS}",
+    "checkpoint.every_steps=20",
+    "samples.every_steps=50",
+    "evaluation.metric=none",
+    "session.heartbeat_s=0.5",
+    "session.lease_s=6",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class User:
+    """Whose jobs are processes here, begun with what the engine was asked for, in a folder of theirs."""
+
+    batch: Batch
+    folder: Path
+
+    def submit(self, run: str) -> dict[str, Any]:
+        words = [word for one in SHORT for word in ("--set", one)]
+        assert cli.run(["submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *words]) == 0
+        overrides: dict[str, Any] = self.batch.submitted()[-1]["containerOverrides"]
+        return overrides
+
+    def start(self, overrides: dict[str, Any]) -> subprocess.Popen[bytes]:
+        """What the engine does, the first time and each time after it."""
+        self.batch.put("RUNNING")
+        folder = self.folder / "container"
+        folder.mkdir(exist_ok=True)
+        variables = {each["name"]: each["value"] for each in overrides["environment"]}
+        program = f'import sys; sys.path.insert(0, "{ROOT}"); from tests.ec2.toys import main; main()'
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *overrides["command"]],
+            cwd=folder,
+            env={**os.environ, **variables, "FACEGAN_HOME": str(folder)},
+        )
+
+    def ledger(self, run: str) -> Ledger:
+        found = contexts.real(settings.load()).ledger(run)
+        found.refresh()
+        return found
+
+    def became(self, run: str) -> outcome.Outcome:
+        found = self.ledger(run)
+        assert found.fold.state is State.FINISHED
+        assert not verify(found).wrong
+        copied(open_store(settings.load().store), self.folder / run / "store")
+        return outcome.outcome(self.folder / run, run)
+
+
+@pytest.fixture
+def user(batch: Batch, tmp_path: Path, boring_environment: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+    told = {"STORE": store(batch.aws.url), "BACKEND": "batch", "HOME": boring_environment}
+    for name, value in told.items():
+        monkeypatch.setenv(f"FACEGAN_{name}", str(value))
+    monkeypatch.setattr("jobs.loopback.of_store", lambda *_: None)  # the stand-in's jobs are on this machine
+    return User(batch=batch, folder=tmp_path)
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 300
+    while not what():
+        assert time.monotonic() < deadline, "it never comes"
+        time.sleep(0.1)
+
+
+def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
+    assert user.start(user.submit("untouched")).wait(300) == 0
+    untouched = user.became("untouched")
+    assert untouched.step == STEPS
+
+    asked = user.submit("again")
+    hold = user.folder / "hold"
+    hold.touch()
+    first = user.start(asked)
+    until(lambda: user.ledger("again").fold.reached >= STEPS // 2)
+    first.send_signal(signal.SIGKILL)  # its machine was taken back
+    first.wait()
+    user.batch.put("RUNNABLE")
+    hold.unlink()
+    context = contexts.real(settings.load())
+    launch.bury(context, user.ledger("again"))
+    assert user.ledger("again").fold.session(1) is not None, "its job lives: nobody says that it is lost"
+
+    assert user.start(asked).wait(300) == 0
+    user.batch.put("SUCCEEDED")
+    entries = list(user.ledger("again").entries())
+    numbers = [each.body["session"] for each in entries if each.kind == "lease"]
+    assert numbers == [1, 2]
+    (intent,) = [each.body for each in entries if each.kind == "intent" and each.body["session"] == 2]
+    (launched,) = [each.body for each in entries if each.kind == "launched"]
+    assert (intent["backend"], intent["ref"]) == ("batch", launched["ref"]), "whoever asks for it finds the same job"
+    assert user.became("again") == untouched
+    assert len(user.batch.jobs()) == 2

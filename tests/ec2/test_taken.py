@@ -1,0 +1,144 @@
+"""A spot machine is taken back in the middle of a run: with a notice, and without. Nobody can tell afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facegan.ledger import Ledger, State
+from facegan.storage import open_store
+from facegan.verify import verify
+from jobs import cli, settings
+from jobs import context as contexts
+from tests.cloud.test_killed_training import copied
+from tests.e2e import outcome
+from tests.ec2.cloud import IMAGE, TOY, Cloud, living
+from tests.ec2.submitting import store
+from tests.fakes.ec2 import Ec2
+
+STEPS = 200
+SHORT = (
+    f"training.steps={STEPS}",
+    "checkpoint.every_steps=20",
+    "samples.every_steps=50",
+    "evaluation.metric=none",
+    "session.heartbeat_s=0.5",
+    "session.lease_s=600",
+)
+NOTICE = {"action": "terminate", "time": "2099-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+def cloud(aws: Ec2, tmp_path: Path, boring_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    told = {
+        "STORE": store(aws.url),
+        "BACKEND": "ec2",
+        "IMAGE": IMAGE,
+        "AMI": "/facegan/ami",
+        "HOME": boring_environment,
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(f"FACEGAN_{name}", str(value))
+    monkeypatch.setattr("jobs.loopback.of_store", lambda *_: None)  # the stand-in's machines are this one
+    with living(aws, tmp_path) as found:
+        found.program = TOY
+        yield found
+
+
+def ledger(run: str) -> Ledger:
+    context = contexts.real(settings.load())
+    found = context.ledger(run)
+    found.refresh()
+    return found
+
+
+def typed(*words: str, code: int = 0) -> None:
+    assert cli.run(list(words)) == code
+
+
+def submit(run: str) -> None:
+    typed("submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *(w for one in SHORT for w in ("--set", one)))
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 300
+    while not what():
+        assert time.monotonic() < deadline, "it never comes"
+        time.sleep(0.1)
+
+
+def became(run: str, home: Path) -> outcome.Outcome:
+    """What became of the run, which is whole."""
+    found = ledger(run)
+    assert found.fold.state is State.FINISHED
+    assert not verify(found).wrong
+    copied(open_store(settings.load().store), home / "store")
+    return outcome.outcome(home, run)
+
+
+def sessions(run: str) -> list[dict[str, Any]]:
+    return [{"kind": each.kind, **each.body} for each in ledger(run).entries()]
+
+
+def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
+    cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit("untouched")
+    cloud.wait()
+    untouched = became("untouched", tmp_path / "untouched")
+    assert untouched.step == STEPS
+
+    hold = cloud.folder / "hold"
+    hold.touch()
+    submit("noticed")
+    until(lambda: ledger("noticed").fold.reached >= STEPS // 2)
+    cloud.metadata.action = NOTICE
+    cloud.wait()
+    cloud.metadata.action = None
+    hold.unlink()
+    (report,) = [each for each in sessions("noticed") if each["kind"] == "report"]
+    assert report["outcome"] == "interrupted"
+    assert report["why"] == f"EC2 will terminate this machine at {NOTICE['time']}"
+    fold = ledger("noticed").fold
+    assert (fold.reached, fold.good[-1][1]) == (report["step"], report["step"]), "no step was lost"
+    assert STEPS // 2 <= fold.reached < STEPS
+    typed("resume", "noticed", "--gpu", "t4", "-d")
+    cloud.wait()
+    assert became("noticed", tmp_path / "noticed") == untouched
+
+    hold.touch()
+    submit("unnoticed")
+    until(lambda: ledger("unnoticed").fold.reached >= STEPS // 2)
+    cloud.take()
+    hold.unlink()
+    last = ledger("unnoticed").fold.good[-1][1]
+    typed("resume", "unnoticed", "--gpu", "t4", "-d")
+    cloud.wait()
+    told = sessions("unnoticed")
+    assert [each["why"] for each in told if each["kind"] == "lost"] == ["EC2 took its spot machine back"]
+    assert [each["step"] for each in told if each["kind"] == "restored"] == [0, last]
+    assert became("unnoticed", tmp_path / "unnoticed") == untouched
+
+    wheres = [each.where for each in cloud.aws.ran()]
+    assert len(wheres) == 5
+    assert set(wheres) == {("g4dn.xlarge", "us-east-1a")}, "each on a machine like the first"
+    assert all(each._state.name == "terminated" for each in cloud.aws.machines())
+    typed("reap")
+    assert "0 machines of ours" in capsys.readouterr().err
+
+
+def test_a_machine_that_fails_is_gone_and_status_says_why(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.docker = (
+        "#!/bin/bash\ncase $1 in login | cp) cat >/dev/null ;; start) echo Segmentation fault; exit 139 ;; esac\n"
+    )
+    submit("broken")
+    cloud.wait()
+    assert [each._state.name for each in cloud.aws.machines()] == ["terminated"]
+    typed("wait", "broken", code=101)
+    capsys.readouterr()
+    typed("status", "broken")
+    assert "its container ended with exit code 139, without a report" in capsys.readouterr().out
