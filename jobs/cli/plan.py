@@ -126,7 +126,8 @@ def _verdict(found: Planned) -> Iterator[str]:
     made, terms = found.plan, found.terms
     yield from found.notes
     if made.ends is None or made.spread is None:
-        yield f"no end can be told: {made.why}"
+        is_done = found.course.done >= found.course.steps
+        yield f"it is done: {made.why}" if is_done else f"no end can be told: {made.why}"
         return
     count = len(made.legs)
     yield (
