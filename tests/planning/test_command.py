@@ -190,7 +190,7 @@ def test_a_run_in_progress_goes_on_in_its_first_leg(cli: Cli, file_store: Object
 def test_a_run_that_is_over_or_stopped(cli: Cli, file_store: ObjectStore, places: Places) -> None:
     places.put(local=Says(gpus=()))
     world.finished(file_store, "over")
-    assert "no end can be told: all 12 steps are committed" in cli("plan", "over").out
+    assert "it is done: all 12 steps are committed" in cli("plan", "over").out
     world.interrupted(file_store, "halted")
     cli("stop", "halted")
     assert "it is stopped: planned as if it were resumed now" in cli("plan", "halted").out
