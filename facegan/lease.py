@@ -10,6 +10,8 @@ The crash argument: the lease is one entry, so it is held or not. A process kill
 
 from __future__ import annotations
 
+import bisect
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from facegan.handed import HAND, Origin
 from facegan.ledger import Fold, Ledger, Wish
 from facegan.ledger.fold import OpenSession
 
+TERMS = ("gpu", "price", "limit_s")
 LOOKS = 12  # how often a silent session is looked at during the lease time
 
 
@@ -180,6 +183,7 @@ def _ask(ledger: Ledger, claim: Claim, before: Fold) -> int:
     between its intent and its lease must not keep everybody out.
     """
     asked = [0]
+    terms = _terms(ledger, claim)
     waiting = {other.number for other in before.open}
 
     def decide(fold: Fold) -> Wish | None:
@@ -193,10 +197,26 @@ def _ask(ledger: Ledger, claim: Claim, before: Fold) -> int:
         asked[0] = fold.newest + 1
         origin = claim.origin
         where = {"backend": origin.backend, "host": origin.host, "ref": origin.ref}
-        return Wish(kind="intent", body={"session": asked[0], **where, "machine": claim.machine})
+        return Wish(kind="intent", body={"session": asked[0], **where, **terms, "machine": claim.machine})
 
     ledger.append(decide)
     return asked[0]
+
+
+def _terms(ledger: Ledger, claim: Claim) -> Json:
+    """What is so of the whole machine, by the intent of the number that it was made for: GPU, price, longest time.
+
+    Nothing for a process that was made for none, or where that intent cannot be read: a price is then not known.
+    """
+    made_for = claim.number
+    if made_for is None or not 0 < made_for <= ledger.fold.newest:
+        return {}
+    with contextlib.suppress(DamagedError):
+        at = bisect.bisect_left(range(ledger.seq), made_for, key=lambda seq: ledger.entry(seq).fold["newest"])
+        said = ledger.entry(at).body
+        if said["backend"] == claim.origin.backend:
+            return {name: said[name] for name in TERMS if said.get(name) is not None}
+    return {}
 
 
 def _lease(ledger: Ledger, claim: Claim, number: int, watched: OpenSession | None, seen: int) -> None:

@@ -1,7 +1,8 @@
 """What a run's sessions cost: each one's hours times the price that its `intent` says; a pure function.
 
-By the store's clock alone. A session is counted from when it was launched until it ended, or, of one that could not
-say so itself, until it was heard of last. The price is what was believed when it was asked for, and is history.
+By the store's clock. A session is counted from when it was launched until it ended, or, of one that could not say so
+itself, until it was heard of last; where waiting costs nothing, from its lease. One that has not begun counts to now.
+The price is what was believed when it was asked for, and is history.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from facegan.experiment import Json
 from facegan.hours.stays import Stay
 
 HOUR_MS = 3_600_000
+WAITS_FOR_NOTHING = frozenset({"batch"})
+"""Backends whose jobs wait in a queue, for hours maybe, before there is a machine to pay for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +80,16 @@ class Spending:
         return f"{said}, and {unknown:.1f} h of them at a price that is not known" if unknown else said
 
 
-def spending(stays: Iterable[Stay], limits: Mapping[int, float] | None = None) -> Spending:
-    """What the run has cost so far. Sessions that have not ended may go on for their `limits`, seconds by number."""
-    return Spending(costs=tuple(_costs(tuple(stays), limits or {})))
+def spending(stays: Iterable[Stay], limits: Mapping[int, float] | None = None, now_s: float = 0.0) -> Spending:
+    """What the run has cost so far. Sessions that have not ended may go on for their `limits`, seconds by number.
+
+    `now_s` is the time of day in Unix seconds; it is never before the newest that the store tells.
+    """
+    return Spending(costs=tuple(_costs(tuple(stays), limits or {}, round(now_s * 1000))))
 
 
-def _costs(stays: Sequence[Stay], limits: Mapping[int, float]) -> Iterable[Cost]:
-    until = max((at for stay in stays for at in _moments(stay)), default=0)
+def _costs(stays: Sequence[Stay], limits: Mapping[int, float], now: int) -> Iterable[Cost]:
+    until = max([now, *(at for stay in stays for at in _moments(stay))])
     for stay in stays:
         if stay.outcome == "refused":  # no machine was made
             continue
@@ -99,6 +105,10 @@ def _moments(stay: Stay) -> Iterable[int]:
 
 def _ms(stay: Stay, until: int) -> int:
     begin = stay.asked if stay.launched is None else stay.launched
+    if stay.backend in WAITS_FOR_NOTHING:
+        if stay.leased is None:
+            return 0
+        begin = stay.leased
     is_silent = stay.leased is not None and not stay.has_reported
     end = stay.heard if is_silent else stay.ended
     return max(0, (until if end is None else end) - begin)

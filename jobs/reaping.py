@@ -19,11 +19,8 @@ from facegan.errors import FaceganError
 from facegan.ledger import Fold, NoRunError
 from jobs import loopback
 from jobs.backends import BACKENDS, open_backend
-from jobs.backends.base import Found, digest
+from jobs.backends.base import SPARED_S, Found, digest
 from jobs.context import Context
-
-SPARED_S = 900.0
-"""A machine that is not older is left alone: when its session ends early, it removes itself."""
 
 Complain = Callable[[FaceganError], object]
 
@@ -32,6 +29,7 @@ class Owner(StrEnum):
     """Whose a machine is."""
 
     SESSION = "a session's"
+    LEAVING = "about to go"
     NOBODY = "nobody's"
     UNKNOWN = "unknown"
 
@@ -117,7 +115,7 @@ def _by_store(context: Context, backend: str, found: Found) -> tuple[Owner, str]
     except FaceganError as error:
         return Owner.UNKNOWN, error.message
     if owner is Owner.NOBODY and found.age_s <= SPARED_S:
-        return Owner.SESSION, f"{why}, and it may be about to remove itself"
+        return Owner.LEAVING, f"{why}, and it may be about to remove itself"
     return owner, why
 
 

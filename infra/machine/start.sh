@@ -15,11 +15,13 @@ GPU=@GPU@
 LOG_URL=@LOG_URL@
 REGION=@REGION@
 HANDED=@HANDED@
+BUDGET_S=@BUDGET_S@
 LIFE_MIN=@LIFE_MIN@
 DRIVER_S=@DRIVER_S@
 PULL_S=@PULL_S@
 STOP_S=@STOP_S@
 LONGEST_LOG=262144
+ENDING_S=120 # of its life, for its log and its removal
 
 work=$(mktemp -d)
 printf '\n%.0s' {1..1000} >"$work/why" # room that it has, should the disk be full when something fails
@@ -69,8 +71,12 @@ driver() { # the GPUs and their driver, for the ledger
   found="{\"gpus\": [$(echo "$names" | sed 's/[^A-Za-z0-9 ._-]//g; s/.*/"&"/' | paste -s -d ,)], \"driver\": \"$version\"}"
 }
 
-hand_over() { # what the session is handed, into its own volume, for it alone
-  echo "$HANDED" | sed "s|@INSTANCE@|$instance|; s|@ACCOUNT@|$account|; s|\"@FOUND@\"|$found|" >"$work/handed.json"
+hand_over() { # what the session is handed, into its own volume, for it alone. It ends before its machine does
+  local left=$((LIFE_MIN * 60 - ENDING_S - SECONDS))
+  [ "$left" -gt "$BUDGET_S" ] && left=$BUDGET_S
+  [ "$left" -gt 0 ] || fail "its machine's life was over before its session could begin"
+  echo "$HANDED" | sed "s|@INSTANCE@|$instance|; s|@ACCOUNT@|$account|; s|\"@FOUND@\"|$found|; s|\"@BUDGET@\"|$left|" \
+    >"$work/handed.json"
   tar -C "$work" --owner=10001 --group=10001 --mode=0400 -cf - handed.json | docker cp - "$NAME:/scratch" ||
     fail "the session's container takes nothing"
 }

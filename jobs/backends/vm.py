@@ -6,6 +6,7 @@ holds no secret: the machine's role is what lets it reach the store.
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import infra
-from facegan import handed
+from facegan import handed, layout
 from facegan.errors import BadInputError
 from facegan.handed import Handed
 from jobs.backends.base import Order
@@ -25,10 +26,10 @@ LARGEST = 16_384
 WHY = "facegan-why: "
 """Before the last thing that a machine says: why it ends."""
 
-INSTANCE, ACCOUNT, FOUND = "@INSTANCE@", "@ACCOUNT@", "@FOUND@"
+INSTANCE, ACCOUNT, FOUND, BUDGET = "@INSTANCE@", "@ACCOUNT@", "@FOUND@", "@BUDGET@"
 """What only the machine knows, in what is handed over."""
 
-MARKETS = ("spot", "on-demand")
+MARKETS = SPOT, ON_DEMAND = "spot", "on-demand"
 SHORTEST_START_S = 600.0  # for a machine to be ready, where little is paid for
 BOOT_S = 120.0  # before its script counts, and after
 REPORT_S = 10.0  # for the last entry, after the last checkpoint
@@ -38,7 +39,8 @@ REPORT_S = 10.0  # for the last entry, after the last checkpoint
 class Life:
     """How long a machine's parts may take, in seconds.
 
-    `life_s` is its longest life, of which the session may use what is left after `start_s`. The driver of its GPU is
+    `life_s` is its longest life, of which the session may use what is left after `start_s`, or after what its start
+    really took, if that is less. The driver of its GPU is
     waited for `driver_s`, its image `pull_s`. The container is killed `stop_s` after it was asked to stop, at the most:
     a machine that is taken back is gone by then.
     """
@@ -54,12 +56,27 @@ class Life:
         """How long the session itself may run."""
         return max(0.0, self.life_s - self.start_s)
 
+    def grace_s(self, wanted_s: float) -> float:
+        """How long the session may take between the wish to stop it and its end: its container has a bit longer."""
+        return max(0.0, min(wanted_s, self.stop_s - REPORT_S))
+
     def within(self, limit_s: float | None) -> Life:
         """The same, for no longer than that: of a short life, less is kept for its start. Whole minutes."""
         if limit_s is None or limit_s >= self.life_s:
             return self
         life_s = max(0.0, limit_s - BOOT_S) // 60 * 60.0
         return replace(self, life_s=life_s, start_s=min(self.start_s, max(SHORTEST_START_S, life_s / 10)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A machine that may be had: a type, in a zone."""
+
+    type: str
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.type} in {self.zone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +133,11 @@ def render(order: Order, machine: Machine, given: Handed, life: Life) -> str:
         "LOG_URL": machine.log_url,
         "REGION": machine.region,
         "HANDED": _text(given),
+        "BUDGET_S": str(math.floor(given.budget_s or life.session_s)),
         "LIFE_MIN": str(math.ceil(life.life_s / 60)),
         "DRIVER_S": str(math.ceil(life.driver_s)),
         "PULL_S": str(math.ceil(life.pull_s)),
-        "STOP_S": str(math.ceil(min(order.grace_s + REPORT_S, life.stop_s))),
+        "STOP_S": str(math.ceil(life.grace_s(order.grace_s) + REPORT_S)),
     }
     text = _filled(values).replace("@CLOUD@", _read(f"{machine.cloud}.sh").strip())
     if len(text.encode()) > LARGEST:
@@ -128,6 +146,12 @@ def render(order: Order, machine: Machine, given: Handed, life: Life) -> str:
             hint="shorten the store's URL or the run's --name",
         )
     return text
+
+
+def log_key(order: Order) -> str:
+    """The object that the machine's log is put into."""
+    _, run = layout.split_run_url(order.run_url)
+    return layout.machine_log(run, order.number)
 
 
 def why(log: str) -> str | None:
@@ -147,7 +171,7 @@ def _filled(values: Mapping[str, str]) -> str:
 
 def _text(given: Handed) -> str:
     """What is handed over, with places left for what only the machine knows."""
-    return handed.to_bytes(given).decode().replace('"found": {}', f'"found": "{FOUND}"')
+    return json.dumps({**json.loads(handed.to_bytes(given)), "found": FOUND, "budget_s": BUDGET})
 
 
 def _read(name: str) -> str:

@@ -115,6 +115,10 @@ def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
     numbers = [each.body["session"] for each in entries if each.kind == "lease"]
     assert numbers == [1, 2]
     (intent,) = [each.body for each in entries if each.kind == "intent" and each.body["session"] == 2]
+    (first_intent,) = [each.body for each in entries if each.kind == "intent" and each.body["session"] == 1]
+    assert first_intent["gpu"] == "T4"
+    assert first_intent["price"]["usd_h"] is not None
+    assert [intent[name] for name in ("gpu", "price")] == [first_intent[name] for name in ("gpu", "price")]
     (launched,) = [each.body for each in entries if each.kind == "launched"]
     assert (intent["backend"], intent["ref"]) == ("batch", launched["ref"]), "whoever asks for it finds the same job"
     assert user.became("again") == untouched

@@ -264,7 +264,16 @@ def test_jobs_of_ours_that_have_not_ended_are_found(batch: Batch, here: BatchBac
     assert (found.ref, found.run, found.number, found.digest) == (ref, RUN, 1, digest(asked.run_url))
     assert (found.state, found.where, found.age_s < 600) == ("runnable", "us-east-1", True)
     assert here.hosts() == ["us-east-1"]
-    here.cancel(found.ref)
+    later = backend(here._settings.home, batch.aws.url, queue="another", regions="eu-west-1")
+    assert [each.ref for each in later.machines()] == [ref], "where it was asked is remembered; no queue is no fault"
+    assert later.hosts() == ["us-east-1", "eu-west-1"]
+    batch.aws.asked.clear()
+    here.submit(order(here, batch.aws.url, number=2), nobody)
+    batch.aws.asked.clear()
+    assert len(here.machines()) == 2
+    assert batch.aws.actions().count("GetCallerIdentity") == 1
+    for each in here.machines():
+        here.cancel(each.ref)
     assert not here.machines()
 
 

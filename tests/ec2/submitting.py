@@ -11,7 +11,8 @@ from typing import Any
 
 from facegan.accounts import Credentials
 from jobs.backends.base import Order
-from jobs.backends.ec2.backend import Ec2Backend, World
+from jobs.backends.ec2.backend import Ec2Backend
+from jobs.backends.machines import World
 from jobs.settings import Settings
 from tests.cloud.servers import BUCKET
 

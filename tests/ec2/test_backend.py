@@ -14,7 +14,8 @@ import pytest
 from facegan.errors import BadInputError
 from facegan.process import Life
 from facegan.storage import open_store
-from jobs.backends.ec2 import facts, naming, script
+from jobs.backends import vm
+from jobs.backends.ec2 import facts, naming
 from jobs.backends.ec2.backend import Ec2Backend
 from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
 from tests.cloud import servers
@@ -43,7 +44,7 @@ def words(refusal: Refusal) -> str:
 
 def told(aws: Ec2, text: str) -> None:
     """The machine of the order has left this in the store."""
-    open_store(store(aws.url)).put(script.log_key(order(aws.url)), text.encode())
+    open_store(store(aws.url)).put(vm.log_key(order(aws.url)), text.encode())
 
 
 # --- one machine for a number -----------------------------------------------------------------------

@@ -58,7 +58,7 @@ def ending(machine: Vm, aws: Ec2, named: str) -> str | None:
     asked: Order = replace(order(aws.url, gpu=None), bundle={"image": named, "id": None, "digest": named})
     machine.start(script.render(asked, "us-east-1", vm.Life()))
     machine.wait()
-    return vm.why(open_store(store(aws.url)).get(script.log_key(asked)).decode())
+    return vm.why(open_store(store(aws.url)).get(vm.log_key(asked)).decode())
 
 
 def test_an_image_is_pulled_by_its_digest_and_one_that_cannot_run_says_so(aws: Ec2, machine: Vm, pushed: str) -> None:

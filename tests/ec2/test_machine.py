@@ -76,7 +76,7 @@ def live(machine: Vm, asked: Order, life: vm.Life = QUICK) -> None:
 
 
 def log(aws: Ec2) -> str:
-    return open_store(store(aws.url)).get(script.log_key(order(aws.url))).decode()
+    return open_store(store(aws.url)).get(vm.log_key(order(aws.url))).decode()
 
 
 def test_a_session_is_run_and_the_machine_is_gone(aws: Ec2, machine: Vm) -> None:
@@ -115,6 +115,23 @@ def test_what_the_session_is_handed_knows_the_machine_and_holds_no_secret(aws: E
     assert given.origin.ref == script.ref(order(aws.url), "us-east-1", INSTANCE, ACCOUNT)
     assert (given.environment, given.files) == ({"AWS_DEFAULT_REGION": "us-east-1"}, {})
     assert given.budget_s == QUICK.session_s
+
+
+@pytest.mark.parametrize(("took", "left"), [(0, 480), (700, 260)])
+def test_a_session_ends_before_its_machine_however_long_that_took_to_start(
+    aws: Ec2, machine: Vm, took: int, left: int
+) -> None:
+    from facegan import handed
+
+    machine.docker = engine(machine.folder)
+    asked = replace(order(aws.url), limit_s=1200.0, grace_s=300.0)
+    text = script.render(asked, "us-east-1", QUICK)
+    machine.start(text.replace("set -u -o pipefail\n", f"set -u -o pipefail\nSECONDS={took}\n", 1))
+    machine.wait()
+    given = handed.read(machine.folder / "handed.json")
+    assert given.budget_s is not None
+    assert left - 60 < given.budget_s <= left
+    assert given.grace_s == QUICK.stop_s - vm.REPORT_S, "its container is killed then, whatever it was given"
 
 
 def test_the_registry_is_logged_in_to_as_the_role(aws: Ec2, machine: Vm) -> None:
@@ -278,7 +295,7 @@ def test_the_keys_of_the_role_are_on_no_console_in_no_log_and_in_no_argument(aws
 def test_equal_orders_give_equal_scripts_which_are_small_enough(aws: Ec2) -> None:
     text = script.render(order(aws.url), "us-east-1", QUICK)
     assert text == script.render(order(aws.url), "us-east-1", QUICK)
-    assert not re.findall(r"@[A-Z_]+@", text.replace(vm.INSTANCE, "").replace(vm.ACCOUNT, "").replace(vm.FOUND, ""))
+    assert set(re.findall(r"@[A-Z_]+@", text)) == {vm.INSTANCE, vm.ACCOUNT, vm.FOUND, vm.BUDGET}
     assert len(text.encode()) < vm.LARGEST - 2_000
     with pytest.raises(InvalidJob, match="16,384"):
         script.render(replace(order(aws.url), run_url="s3://bucket/" + "x" * 9_000 + "/runs/a"), "us-east-1", QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from facegan.ledger import Wish
 from jobs import cli, launch, recipe, word
 from jobs import context as contexts
 from jobs.backends.ec2 import naming
+from jobs.backends.machines import World
 from jobs.context import Context
 from jobs.refusals import Auth
 from jobs.supervision.policy import Allowed
@@ -89,7 +91,12 @@ def test_a_machine_whose_session_has_ended_is_nobodys(mine: Mine, capsys: pytest
     mine.end(1)
     mine.end(3)
     mine.make(7)
-    assert listed(capsys) == dict.fromkeys((1, 2, 3, 7), ("a session's", False)), "they may end by themselves"
+    assert listed(capsys) == {
+        1: ("about to go", False),
+        2: ("a session's", False),
+        3: ("about to go", False),
+        7: ("a session's", False),
+    }, "they may end by themselves"
     mine.aws.age(OLD)
     expected = {1: ("nobody's", False), 2: ("a session's", False), 3: ("nobody's", False), 7: ("a session's", False)}
     assert listed(capsys, "--dry-run") == expected
@@ -97,6 +104,19 @@ def test_a_machine_whose_session_has_ended_is_nobodys(mine: Mine, capsys: pytest
     assert listed(capsys) == {**expected, 1: ("nobody's", True), 3: ("nobody's", True)}
     assert mine.alive() == [2, 7]
     assert set(listed(capsys)) == {2, 7}
+
+
+def test_a_machine_that_does_not_end_though_it_was_told_to_is_not_said_to_be_gone(
+    mine: Mine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.ask(1)
+    mine.make(1)
+    mine.end(1)
+    assert listed(capsys) == {1: ("about to go", False)}
+    mine.aws.age(OLD)
+    monkeypatch.setattr("jobs.backends.ec2.client.Client.terminate", lambda *_: None)
+    monkeypatch.setattr("jobs.backends.ec2.backend.World", functools.partial(World, sleep=lambda _seconds: None))
+    assert listed(capsys, code=1) == {1: ("nobody's", False)}
 
 
 def test_a_machine_that_came_late_and_took_the_next_number_is_left(
@@ -226,8 +246,9 @@ class Heard:
     def give_up(self, run: str, why: str) -> None:
         self.said.append(f"{run}: {why}")
 
-    def sync(self, names: object) -> None:
+    def sync(self, names: object) -> bool:
         del names
+        return True
 
 
 def test_a_watch_reaps_when_it_starts(mine: Mine) -> None:

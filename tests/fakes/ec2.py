@@ -24,6 +24,15 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 LARGEST_USER_DATA = 16_384
 BEFORE, AFTER = "before", "after"
+STATUS = {  # "Server error codes", in the EC2 API Reference
+    "InternalError": "500 Internal Server Error",
+    "InsufficientAddressCapacity": "500 Internal Server Error",
+    "InsufficientCapacity": "500 Internal Server Error",
+    "InsufficientHostCapacity": "500 Internal Server Error",
+    "InsufficientInstanceCapacity": "500 Internal Server Error",
+    "InsufficientReservedInstanceCapacity": "500 Internal Server Error",
+    "Unavailable": "503 Service Unavailable",
+}
 ERROR = (
     '<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>'
     "</Error></Errors><RequestID>r</RequestID></Response>"
@@ -133,7 +142,7 @@ class Front:
     def _answer(self, asked: Asked, environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
         code = self._fake.refuse(asked) or _refused(asked)
         if code is not None:
-            status = "503 Service Unavailable" if code == "Unavailable" else "400 Bad Request"
+            status = STATUS.get(code, "400 Bad Request")
             if environ.get("PATH_INFO", "").startswith("/v1/"):
                 start(status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)])
                 return [json.dumps({"message": f"{code}, in Batch's words."}).encode()]
@@ -181,7 +190,7 @@ def serving() -> Iterator[Ec2]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        fill(fake)
+        fake.begin_anew()  # moto's services are this process': another stand-in may have filled them
         yield fake
     finally:
         server.shutdown()
@@ -201,7 +210,7 @@ def fill(fake: Ec2) -> None:
 
 
 def name_ami(of: Callable[..., Any]) -> None:
-    of("ssm").put_parameter(Name="/facegan/ami", Value=ami(), Type="String")
+    of("ssm").put_parameter(Name="/facegan/ami", Value=ami(), Type="String", Overwrite=True)
 
 
 @functools.cache

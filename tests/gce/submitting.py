@@ -16,7 +16,8 @@ from typing import Any
 from facegan.accounts import Credentials
 from jobs.backends import vm
 from jobs.backends.base import Order
-from jobs.backends.gce.backend import GceBackend, World
+from jobs.backends.gce.backend import LIFE, GceBackend
+from jobs.backends.machines import World
 from jobs.settings import Settings
 from tests.cloud.servers import BUCKET
 
@@ -30,7 +31,7 @@ def settings(home: Path, **more: str) -> Settings:
 
 
 def backend(home: Path, host: str | None = None, *, wall_s: Callable[[], float] = time.time, **more: str) -> GceBackend:
-    world = World(environment=os.environ, wall_s=wall_s, sleep=lambda _seconds: None)
+    world = World(environment=os.environ, wall_s=wall_s, sleep=lambda _seconds: None, life=LIFE)
     return GceBackend(settings(home, **more), host, world=world)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from facegan.process import Life
 from facegan.storage import open_store
-from jobs.backends.gce import naming, script
+from jobs.backends import vm
+from jobs.backends.gce import naming
 from jobs.backends.gce.backend import GceBackend
-from jobs.refusals import Auth
+from jobs.refusals import Auth, InvalidJob
 from tests.cloud import servers
 from tests.fakes.gce import MACHINE, OWNER, PROJECT, Gce
 from tests.fakes.gce import Refusal as Answer
@@ -26,13 +27,13 @@ def here(google: Gce, tmp_path: Path) -> GceBackend:
 
 def told(text: str) -> None:
     """The machine of the order has left this in the store."""
-    open_store(STORE).put(script.log_key(order()), text.encode())
+    open_store(STORE).put(vm.log_key(order()), text.encode())
 
 
 @pytest.fixture(autouse=True)
 def nothing_told(google: Gce) -> None:
     del google
-    open_store(STORE).delete(script.log_key(order()))
+    open_store(STORE).delete(vm.log_key(order()))
 
 
 def test_a_living_machine(google: Gce, here: GceBackend) -> None:
@@ -183,14 +184,21 @@ def test_every_machine_of_ours_is_found_wherever_it_is(google: Gce, tmp_path: Pa
     there = backend(tmp_path, "europe-west4").submit(order(2), nobody)
     google.instances.append({**google.instances[0], "id": "1", "name": "somebodys", "labels": {"facegan-session": "1"}})
     now[0] += 100
-    assert here.hosts() == [None]
+    noted = [f"{PROJECT}/europe-west4", f"{PROJECT}/us-central1"]
+    assert here.hosts() == [None, *noted]
     found = sorted(here.machines(), key=lambda each: each.number)
     assert [each.ref for each in found] == [ref, there]
     assert (found[0].run, found[0].number, found[0].digest) == (RUN, 1, naming.digest(order().run_url))
     assert (found[0].state, found[0].where) == ("RUNNING", "us-central1-a")
     assert 90 < found[0].age_s < 110
     assert [each.ref for each in backend(tmp_path, "europe-west4").machines()] == [there]
-    assert backend(tmp_path, backend="local").hosts() == []
+    assert backend(tmp_path / "new", backend="local").hosts() == []
+    elsewhere = backend(tmp_path, backend="local", project="another")
+    assert elsewhere.hosts() == [None, *noted], "where it was asked is remembered, whatever is settled now"
+    seen = [backend(tmp_path, host, backend="local", project="another").machines() for host in noted]
+    assert [[each.ref for each in found] for found in seen] == [[there], [ref]]
+    with pytest.raises(InvalidJob):  # a project that is not there
+        backend(tmp_path, "another/us-central1").machines()
 
 
 # --- doctor, and secrets ----------------------------------------------------------------------------

@@ -43,6 +43,14 @@ def test_where_there_is_no_room_the_next_place_is_asked(google: Gce, here: GceBa
     assert ref["id"] == google.instances[0]["id"]
 
 
+def test_want_of_room_that_is_said_at_once_is_an_answer_whatever_its_status(google: Gce, here: GceBackend) -> None:
+    said = Answer(status=503, reason="ZONE_RESOURCE_POOL_EXHAUSTED", message="The zone does not have enough resources")
+    google.refuse = lambda asked: said if asked.method == "instances.insert" and asked.where in WHERES[:2] else None
+    ref = here.submit(order(), nobody)
+    assert [each.where for each in google.inserted()] == WHERES[:3]
+    assert ref["id"] == google.instances[0]["id"]
+
+
 def test_no_room_anywhere_says_what_was_tried(google: Gce, here: GceBackend) -> None:
     google.fail = failing("ZONE_RESOURCE_POOL_EXHAUSTED")
     with pytest.raises(Capacity) as caught:

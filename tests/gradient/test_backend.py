@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ import pytest
 from facegan import handed
 from facegan.errors import BadInputError
 from facegan.process import Life
+from jobs.backends.base import digest
 from jobs.backends.gradient import facts, naming
-from jobs.backends.gradient.backend import GradientBackend
+from jobs.backends.gradient.backend import GradientBackend, World
+from jobs.backends.known import Sure
 from jobs.refusals import KINDS, Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
-from tests.fakes.gradient import AFTER, BEFORE, PROJECT, TEAM, Gradient, No
-from tests.gradient.submitting import CANARY, IMAGE, URL, backend, hand, order
+from jobs.settings import Settings
+from tests.fakes.gradient import AFTER, BEFORE, PROJECT, TEAM, Gradient, No, Workflow
+from tests.gradient.submitting import CANARY, IMAGE, RUN, URL, backend, hand, order
 
 ROOT = Path(__file__).parents[2]
 
@@ -179,6 +183,16 @@ def test_it_is_cancelled_for_certain_and_of_the_dead_it_is_no_error(place: Gradi
     here.cancel(ref)
 
 
+def test_what_does_not_end_though_it_was_told_to_is_not_said_to_have(
+    place: Gradient, here: GradientBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = here.submit(order(), hand)
+    monkeypatch.setattr("tests.fakes.gradient.Run.to_json", lambda run: {"id": run.id, "status": {"phase": "Running"}})
+    with pytest.raises(Uncertain, match="after 120 s it has not"):
+        here.cancel(ref)
+    assert place.runs()[0].phase == "Cancelled", "it was told to"
+
+
 def test_secrets_go_when_their_sessions_have_ended(place: Gradient, here: GradientBackend) -> None:
     for number in (1, 2, 3):
         here.submit(order(number), hand)
@@ -196,6 +210,38 @@ def test_what_it_printed_is_read_to_its_end(place: Gradient, here: GradientBacke
     here.submit(order(), hand)
     place.runs()[0].printed = ["one", "two", "three"]
     assert list(here.printed(order())) == ["one\n", "two\n", "three\n"]
+
+
+def test_what_runs_there_is_found_by_its_name_with_the_very_ref(place: Gradient, here: GradientBackend) -> None:
+    refs = [here.submit(order(number), hand) for number in (1, 2)]
+    place.workflows[0].runs[0].phase = "Succeeded"
+    place.workflows.append(Workflow(id="another", name="somebody's own-1"))
+    (found,) = here.machines()
+    assert (found.ref, found.run, found.number, found.digest) == (refs[1], RUN, 2, digest(URL))
+    assert (found.state, found.where) == ("pending", PROJECT)
+    here.cancel(found.ref)
+    assert here.machines() == []
+
+
+def test_how_old_it_is_gradient_says_or_this_machine_remembers(place: Gradient, tmp_path: Path) -> None:
+    now = [2_000_000_000.0]
+    here = backend(tmp_path, place.url, wall_s=lambda: now[0])
+    here.submit(order(), hand)
+    place.runs()[0].made_at = datetime.fromtimestamp(now[0] - 50, tz=UTC)
+    assert here.machines()[0].age_s == 50
+    place.runs()[0].made_at = "some time ago"
+    assert here.machines()[0].age_s == 0
+    now[0] += 1000
+    assert here.machines()[0].age_s == 1000
+
+
+def test_where_it_was_asked_is_remembered(here: GradientBackend, tmp_path: Path) -> None:
+    assert here.hosts() == [PROJECT], "it is the backend of the settings"
+    settings = Settings(home=tmp_path, store="s3://bucket/gans", backend="local", tracking="")
+    elsewhere = GradientBackend(settings, world=World(environment={}))
+    assert elsewhere.hosts() == []
+    here.submit(order(), hand)
+    assert elsewhere.hosts() == [PROJECT]
 
 
 # --- refusals ---------------------------------------------------------------------------------------
@@ -256,3 +302,6 @@ def test_every_kind_of_the_table_is_one_and_the_page_shows_the_gpus() -> None:
     page = (ROOT / "docs" / "gradient.md").read_text(encoding="utf-8")
     for each in facts.ACCELERATORS:
         assert f"| {each.gpu} | {each.memory_gib} GiB |" in page
+    for fact in facts.KNOWN:
+        assert f"| {fact.what} | `{fact.value}` | {fact.sure.value}, {fact.seen} |" in page
+    assert facts.SECRET.sure is facts.PHASES.sure is Sure.BELIEVED

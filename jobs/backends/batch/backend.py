@@ -6,55 +6,36 @@ number leased or ended, and takes the next one for itself (`facegan.lease`).
 
 from __future__ import annotations
 
-import contextlib
-import functools
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
 from facegan.experiment import Json
-from facegan.lock import alone
 from facegan.process import Life
-from jobs import heavy
-from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
+from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Machine, Order
 from jobs.backends.batch import ending, facts, fitting, naming, request
 from jobs.backends.ec2 import facts as ec2
 from jobs.backends.ec2 import listing
+from jobs.backends.ec2.account import AccountBackend
 from jobs.backends.ec2.naming import RUN, SESSION, URL
-from jobs.backends.ec2.notes import Notes
 from jobs.backends.ec2.refusals import AnswerError, of_error
 from jobs.backends.outside import Outside
 from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
-CLIENT = "jobs.backends.batch.client"  # loaded when Batch is first asked: it brings the SDK
 MISSING_S = 60.0  # what Batch does not know is not there when it does not know it so much later either
 ENDING_S, LOOK_EVERY_S = 120.0, 3.0
 
 
-class BatchBackend(Backend):
+class BatchBackend(AccountBackend):
     """Jobs in the user's own account. `host` is the region: the one that is named, else that of AWS' settings."""
 
     name = "batch"
 
+    client = "jobs.backends.batch.client"
+    kinds = facts.KINDS
+
     def __init__(self, settings: Settings, host: str | None = None, *, world: Outside | None = None) -> None:
-        self._named = host
-        self._settings = settings
-        self._world = world or Outside()
-        self._notes = Notes(settings.home / "batch")
-
-    @functools.cached_property
-    def host(self) -> str:  # type: ignore[override]  # found out once, when first asked for
-        """The region.
-
-        Raises:
-            BadInputError: none is named anywhere.
-        """
-        said = self._world.environment
-        found = self._named or said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION") or self._sdk.region()
-        if not found:
-            raise BadInputError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
-        return str(found)
+        super().__init__(settings, host, world or Outside())
 
     def capabilities(self) -> Capabilities:
         there = ", ".join(each.gpu for each in ec2.ACCELERATORS)
@@ -82,12 +63,6 @@ class BatchBackend(Backend):
             fitting.require_queue(queue, self._client.environments(queue), gpu)
             return fitting.bundle(self._client.definition(self._settings.definition or facts.DEFINITION), gpu)
 
-    @contextlib.contextmanager
-    def launching(self, run: str) -> Iterator[None]:
-        """Hold a lock file of this machine. Of two machines' jobs for one number, the ledger lets one train."""
-        with alone(self._notes.lock(run)):
-            yield
-
     def command(self, order: Order) -> Json:
         """The requests that `submit` would make."""
         with self._refusing():
@@ -103,6 +78,7 @@ class BatchBackend(Backend):
         """
         del hand
         self._notes.been(self.host)
+        self._notes.been_in_queue(self.host, self._queue)
         with self._refusing():
             ref = self._ref(order)
             if not self._client.jobs(ref["queue"], ref["job"]):
@@ -144,27 +120,27 @@ class BatchBackend(Backend):
             jobs = client.jobs(queue, name)
             if not jobs and client.account() != ref.get("account"):
                 raise BadInputError(f"the job {name} is of another account", hint=ec2.KEYS)
-            waited = 0.0
             for job in jobs:
                 if ending.life(job) is not Life.GONE:
                     client.end(job["jobId"], "facegan-job cancel")
-            while any(ending.life(job) is not Life.GONE for job in jobs) and waited < ENDING_S:
-                self._world.sleep(LOOK_EVERY_S)
-                waited += LOOK_EVERY_S
-                jobs = client.jobs(queue, name)
+            self._world.wait(
+                lambda: all(ending.life(job) is Life.GONE for job in client.jobs(queue, name)),
+                f"the job {name}",
+                ENDING_S,
+                LOOK_EVERY_S,
+            )
 
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Nothing: what a job leaves is Batch's, which forgets it, and jobs that nobody owns are `reap`'s."""
 
-    def hosts(self) -> Sequence[str]:
-        """The region in use, and those where this machine has asked for jobs before."""
-        return list(dict.fromkeys([*([self.host] if self._named or self._is_set_up else []), *self._notes.regions()]))
-
     def machines(self) -> Sequence[Found]:
-        """Jobs of ours that have not ended, in the queue in use: each has a machine, or will have one."""
+        """Jobs of ours that have not ended, in the queue in use and those that were: each has a machine, or will."""
         with self._refusing():
-            jobs = self._client.jobs(self._queue, f"{naming.BEGINS}*")
-            return [self._found(job) for job in jobs if ending.life(job) is not Life.GONE and self._is_ours(job)]
+            queues = self._client.queues([self._queue, *self._notes.queues(self.host)])
+            jobs = [(queue, job) for queue in queues for job in self._client.jobs(queue, f"{naming.BEGINS}*")]
+            ours = [(queue, job) for queue, job in jobs if ending.life(job) is not Life.GONE and self._is_ours(job)]
+            account = self._client.account() if ours else ""
+            return [self._found(job, queue, account) for queue, job in ours]
 
     def checks(self) -> Sequence[Check]:
         """The queue and the job definition: where the settings speak of Batch."""
@@ -186,10 +162,10 @@ class BatchBackend(Backend):
     def _is_ours(job: Json) -> bool:
         return URL in (job.get("tags") or {})
 
-    def _found(self, job: Json) -> Found:
+    def _found(self, job: Json, queue: str, account: str) -> Found:
         tags = job["tags"]
         return Found(
-            ref=naming.ref(job["jobName"], self._queue, self.host, self._client.account()),
+            ref=naming.ref(job["jobName"], queue, self.host, account),
             run=str(tags.get(RUN, "")),
             digest=str(tags[URL]),
             number=listing.session(str(tags.get(SESSION, ""))),
@@ -216,27 +192,4 @@ class BatchBackend(Backend):
 
     @property
     def _is_set_up(self) -> bool:
-        return bool(self._settings.queue) or self.name in self._settings.backend.split(",")
-
-    @functools.cached_property
-    def _client(self) -> Any:  # noqa: ANN401 - its module brings the SDK
-        return self._sdk.Client(self.host)
-
-    def _of(self, ref: Json) -> Any:  # noqa: ANN401
-        """The region that the job is in."""
-        region = str(ref["region"])
-        return self._client if region == self._named else self._sdk.Client(region)
-
-    @functools.cached_property
-    def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
-        return heavy.sdk(CLIENT, "aws")
-
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """What AWS answers, as refusals; no answer says nothing of the session."""
-        try:
-            yield
-        except AnswerError as error:
-            raise of_error(error, facts.KINDS) from error
-        except UnreachableError as error:
-            raise Uncertain(error.message, hint=error.hint or ec2.AGAIN) from error
+        return bool(self._settings.queue) or super()._is_set_up

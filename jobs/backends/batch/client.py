@@ -26,6 +26,12 @@ class Client(AwsClient):
         one: Json = found[0]
         return one
 
+    def queues(self, names: Sequence[str]) -> list[str]:
+        """Those of these queues that there are, each once."""
+        with errors():
+            found = self._of("batch").describe_job_queues(jobQueues=list(dict.fromkeys(names)))["jobQueues"]
+        return [str(each["jobQueueName"]) for each in found]
+
     def environments(self, queue: Json) -> list[Json]:
         """The compute environments that a queue's jobs run in, in the order in which they are taken."""
         named = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]

@@ -9,16 +9,14 @@ from facegan.storage.cloud import Location
 from jobs.backends.base import Order
 from jobs.backends.batch import facts, naming
 
-HANDED_IN = "FACEGAN_HANDED"
-"""Where the container finds what it is handed. No secret is in it: the job's role is what lets it reach the store."""
-
 START_S = 300.0  # kept of the time that is allowed, for a machine to be there
 
 
 def body(order: Order, ref: Json) -> Json:
     """The request for this session's job. How often it is tried, and where, is said by its definition and its queue.
 
-    One that a budget limits is tried once, and for so long: each start would be paid for anew.
+    No secret is in what is handed over: the job's role is what lets it reach the store. One that a budget limits is
+    tried once, and for so long: each start would be paid for anew.
     """
     once = {"retryStrategy": {"attempts": 1}, "timeout": {"attemptDurationSeconds": int(order.limit_s or 0)}}
     return {
@@ -26,8 +24,8 @@ def body(order: Order, ref: Json) -> Json:
         "jobQueue": ref["queue"],
         "jobDefinition": order.bundle["definition"],
         "containerOverrides": {
-            "command": ["run", order.run_url, "--session", str(order.number), "--handed-in", HANDED_IN],
-            "environment": [{"name": HANDED_IN, "value": handed.to_text(given(order, ref))}],
+            "command": ["run", order.run_url, "--session", str(order.number), "--handed-in", handed.VARIABLE],
+            "environment": [{"name": handed.VARIABLE, "value": handed.to_text(given(order, ref))}],
         },
         "tags": naming.tags(order),
         "propagateTags": True,

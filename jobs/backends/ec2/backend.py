@@ -3,76 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
 from facegan.experiment import Json
-from facegan.lock import alone
 from facegan.process import Life
-from facegan.storage import ObjectStore, open_store
-from jobs import heavy
 from jobs.backends import vm
-from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
+from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Order
 from jobs.backends.ec2 import checks, ending, facts, listing, naming, refusals, request, script
-from jobs.backends.ec2.notes import Notes
+from jobs.backends.ec2.account import AccountBackend
 from jobs.backends.ec2.refusals import AnswerError
-from jobs.backends.ec2.request import Candidate, Wanted
-from jobs.backends.outside import Outside
+from jobs.backends.ec2.request import Wanted
+from jobs.backends.machines import MachineBackend, World
+from jobs.backends.vm import Candidate
 from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
-CLIENT = "jobs.backends.ec2.client"  # loaded when EC2 is first asked: it brings the SDK
-LARGEST_LOG = 1 << 20
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How long things take, in seconds.
-
-    What EC2 does not know is not there when it does not know it `missing_s` later either. A machine of an ended
-    session that is still there `abandoned_s` after it was made is nobody's. One that was told to end has `ending_s`.
-    """
-
-    missing_s: float = 60.0
-    abandoned_s: float = 900.0
-    ending_s: float = 120.0
-    look_every_s: float = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World(Outside):
-    """What is around the backend: tests put something else there."""
-
-    times: Times = Times()
-    life: vm.Life = field(default_factory=vm.Life)
-
-
-class Ec2Backend(Backend):
+class Ec2Backend(MachineBackend, AccountBackend):
     """Machines in the user's own account. `host` is the region: the one that is named, else that of AWS' settings."""
 
     name = "ec2"
+    cloud = "EC2"
+    cores = facts.VCPUS
+    client = "jobs.backends.ec2.client"
+    _world: World
 
     def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
-        self._named = host
-        self._settings = settings
-        self._world = world or World()
-        self._notes = Notes(settings.home / "ec2")
-
-    @functools.cached_property
-    def host(self) -> str:  # type: ignore[override]  # found out once, when first asked for
-        """The region.
-
-        Raises:
-            BadInputError: none is named anywhere.
-        """
-        said = self._world.environment
-        found = self._named or said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION") or self._sdk.region()
-        if not found:
-            raise BadInputError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
-        return str(found)
+        AccountBackend.__init__(self, settings, host, world or World())
 
     def capabilities(self) -> Capabilities:
         there = ", ".join(each.gpu for each in facts.ACCELERATORS)
@@ -85,27 +43,6 @@ class Ec2Backend(Backend):
             session_s=self._world.life.session_s,
             elsewhere=True,
         )
-
-    def machine(self, gpu: str | None) -> Machine:
-        return Machine(device="gpu" if gpu else "cpu", cores=facts.VCPUS, gpus=1 if gpu else None)
-
-    def bundle(self, gpu: str | None) -> Json:
-        """The image, by its digest in a registry: a machine that is new has to pull it from somewhere.
-
-        Raises:
-            BadInputError: no image is set, or not by its digest; or the settings name no known market.
-            Refusal: there is no such GPU.
-        """
-        request.types(gpu)
-        named = self._pinned()
-        _ = self._market, self.host
-        return {"image": named, "id": None, "digest": named}
-
-    @contextlib.contextmanager
-    def launching(self, run: str) -> Iterator[None]:
-        """Hold a lock file of this machine; of two machines' commands, EC2 tells by the token that they are one."""
-        with alone(self._notes.lock(run)):
-            yield
 
     def command(self, order: Order) -> Json:
         """The requests that `submit` would make: the look-up, and the first machine that it would ask for."""
@@ -163,14 +100,6 @@ class Ec2Backend(Backend):
         except (FaceganError, KeyError, TypeError, ValueError):
             return Fate(life=Life.UNKNOWN)
 
-    def printed(self, order: Order) -> Iterator[str]:
-        """From the log that the machine has left in the store; before that, and without one, from its console."""
-        text = self._log(script.log_key(order))
-        if text is None:
-            found = self._client.find(naming.filters(order))
-            text = self._client.console(listing.first(found)["InstanceId"]) if found else ""
-        return (line for line in text.splitlines(keepends=True) if line.endswith("\n"))
-
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
         """Terminate the machine, and wait until EC2 says that it is gone. Its log in the store, if any, stays."""
         del delete
@@ -185,29 +114,14 @@ class Ec2Backend(Backend):
                 if error.code in facts.GONE_ID and client.account() == ref.get("account"):
                     return
                 raise
-            waited = 0.0
-            while ending.life(client.instance(identity)) is not Life.GONE and waited < self._world.times.ending_s:
-                self._world.sleep(self._world.times.look_every_s)
-                waited += self._world.times.look_every_s
-
-    def sweep(self, run_url: str, keep: Collection[int]) -> None:
-        """Terminate machines of a run without a session that have not removed themselves.
-
-        While one is open, nothing is touched: it may be on a machine that was made for a number before it, which had
-        ended when that machine came to begin. A number that whoever calls this has not heard of yet is not in `keep`
-        either: so none is touched that was made a while ago at the most.
-        """
-        if keep:
-            return
-        for found in self._client.find(naming.of_run(run_url)):
-            if self._is_left(found):
-                self._client.terminate(found["InstanceId"])
-
-    def hosts(self) -> Sequence[str]:
-        """The region in use, those of the settings, and those where this machine has asked for machines before."""
-        settled = [each.strip() for each in self._settings.regions.split(",") if each.strip()]
-        in_use = [self.host] if self._named or self._is_set_up else []
-        return list(dict.fromkeys([*in_use, *settled, *self._notes.regions()]))
+        with self._refusing():
+            times = self._world.times
+            self._world.wait(
+                lambda: ending.life(client.instance(identity)) is Life.GONE,
+                f"the machine {identity}",
+                times.ending_s,
+                times.look_every_s,
+            )
 
     def machines(self) -> Sequence[Found]:
         """By their tags, and not by who made them: one request."""
@@ -223,7 +137,24 @@ class Ec2Backend(Backend):
             found = list(checks.look(self._client, self.host, self._profile, self._market))
         except FaceganError as error:
             return [Check(name="ec2", ok=False, found=error.message, hint=error.hint or "")]
-        return [*found, *([checks.image(self._sdk.Client, self._pinned)] if found[0].ok else [])]
+        return [*found, *([checks.image(self._sdk.Client, self._image)] if found[0].ok else [])]
+
+    def _types(self, gpu: str | None) -> Sequence[str]:
+        return request.types(gpu)
+
+    def _machine(self, order: Order) -> Json | None:
+        found = self._client.find(naming.filters(order))
+        return listing.first(found) if found else None
+
+    def _of_run(self, run_url: str) -> Sequence[Json]:
+        found: Sequence[Json] = self._client.find(naming.of_run(run_url))
+        return found
+
+    def _remove(self, found: Json) -> None:
+        self._client.terminate(found["InstanceId"])
+
+    def _console(self, found: Json) -> str:
+        return str(self._client.console(found["InstanceId"]))
 
     def _walk(self, wanted: Wanted, candidates: Sequence[Candidate]) -> Json:
         """The first of these machines that can be had."""
@@ -231,7 +162,7 @@ class Ec2Backend(Backend):
         noted = self._notes.asked(name)
         ordered = sorted(candidates, key=lambda each: each != noted)
         for candidate in ordered:
-            self._notes.asking(name, candidate)
+            self._notes.asking_for(name, candidate)
             try:
                 made: Json = self._client.run(request.body(wanted, candidate))
             except AnswerError as error:
@@ -291,23 +222,15 @@ class Ec2Backend(Backend):
             return str(self._of(ref).console(str(ref["instance"])))
         return None
 
-    def _log(self, key: str) -> str | None:
-        with contextlib.suppress(FaceganError):
-            return self._store.get(key, at_most=LARGEST_LOG).decode(errors="replace")
-        return None
-
     def _is_left(self, found: Json) -> bool:
         if ending.life(found) is Life.GONE:
             return bool(found["State"]["Name"] == "stopped")
         age_s = listing.age_s(found, self._world.wall_s())
         return ending.is_wanted(found) and age_s > self._world.times.abandoned_s
 
-    def _pinned(self) -> str:
-        return vm.pinned(self._settings.image, "EC2")
-
     @property
     def _is_set_up(self) -> bool:
-        return bool(self._settings.profile) or self.name in self._settings.backend.split(",")
+        return bool(self._settings.profile) or super()._is_set_up
 
     @property
     def _profile(self) -> str:
@@ -316,30 +239,3 @@ class Ec2Backend(Backend):
     @property
     def _market(self) -> str:
         return vm.market(self._settings.market)
-
-    @functools.cached_property
-    def _store(self) -> ObjectStore:
-        return open_store(self._settings.store)
-
-    @functools.cached_property
-    def _client(self) -> Any:  # noqa: ANN401 - its module brings the SDK
-        return self._sdk.Client(self.host)
-
-    def _of(self, ref: Json) -> Any:  # noqa: ANN401
-        """The region that the machine is in."""
-        region = str(ref["region"])
-        return self._client if region == self._named else self._sdk.Client(region)
-
-    @functools.cached_property
-    def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
-        return heavy.sdk(CLIENT, "aws")
-
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """What AWS answers, as refusals; no answer says nothing of the session."""
-        try:
-            yield
-        except AnswerError as error:
-            raise refusals.of_error(error) from error
-        except UnreachableError as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error

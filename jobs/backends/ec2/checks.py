@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from facegan.errors import BadInputError, FaceganError
+from facegan.errors import BadInputError
 from jobs import reference
+from jobs.backends import checking
 from jobs.backends.base import Check
 from jobs.backends.ec2 import facts, refusals
 from jobs.backends.ec2.refusals import AnswerError
 
 ECR = re.compile(r"(?P<account>\d+)\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>.+)")
+
+_check = functools.partial(checking.check, answer=AnswerError, refusal=refusals.of_error)
 
 
 def look(client: Any, region: str, profile: str, market: str) -> Iterator[Check]:  # noqa: ANN401 - its module brings the SDK
@@ -57,15 +61,3 @@ def _quota(client: Any, limit: facts.Limit) -> str:  # noqa: ANN401
             f"--desired-value {facts.VCPUS}",
         )
     return f'{value:g} vCPUs of "{limit.name}"'
-
-
-def _check(name: str, ask: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, ok=True, found=ask())
-    except BadInputError as error:
-        return Check(name=name, ok=False, found=error.message, hint=error.hint or "")
-    except AnswerError as error:
-        hint = refusals.of_error(error).hint or ""
-        return Check(name=name, ok=False, found=error.message, hint=hint)
-    except FaceganError as error:
-        return Check(name=name, ok=None, found=error.message, hint=error.hint or "")

@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from facegan.errors import UnreachableError
 from facegan.experiment import Json
+from jobs.backends.ec2 import facts
 from jobs.backends.ec2.refusals import AnswerError
 from jobs.backends.ec2.request import Image
 
@@ -27,6 +28,7 @@ BUSY = {
     "Unavailable",
     "InternalFailure",
 } | {"TooManyRequestsException"}
+SAYS_NO = facts.NO_ROOM | facts.USED_UP  # answers, whatever their status: EC2 has 500 for want of room
 
 
 def region() -> str | None:
@@ -155,7 +157,7 @@ def errors() -> Iterator[None]:
         told = error.response.get("Error", {})
         code = str(told.get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if status >= 500 or code in BUSY:  # noqa: PLR2004
+        if code not in SAYS_NO and (status >= 500 or code in BUSY):  # noqa: PLR2004
             raise UnreachableError(f"AWS cannot answer now: {code}") from error
         said = str(told.get("Message") or code).partition(" Encoded authorization failure message")[0]
         raise AnswerError(f"{error.operation_name} is refused: {code}: {said}", code) from error

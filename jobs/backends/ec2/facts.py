@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from jobs.backends.known import Sure
+from jobs.backends.vm import ON_DEMAND, SPOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,6 @@ WITHOUT = ("m7i.xlarge", "m6i.xlarge")
 VCPUS = 4
 """Of the smallest type of each row."""
 
-SPOT, ON_DEMAND = "spot", "on-demand"
 GPU_LIMITS = MappingProxyType(
     {
         SPOT: Limit(code="L-3819A6DF", name="All G and VT Spot Instance Requests"),

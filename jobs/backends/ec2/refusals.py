@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jobs.backends.ec2 import facts
-from jobs.backends.ec2.request import Candidate
+from jobs.backends.vm import Candidate
 from jobs.errors import JobError
 from jobs.refusals import KINDS, Capacity, Quota, Refusal
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from facegan.experiment import Json
 from jobs.backends.base import Order
 from jobs.backends.ec2 import facts, naming
+from jobs.backends.vm import SPOT, Candidate
 from jobs.refusals import InvalidJob
 
 OF_THE_CONTAINER = 2  # the metadata service is two steps away from a container
@@ -23,17 +24,6 @@ class Image:
     ami: str
     device: str
     gb: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A machine that may be had: a type, in a zone."""
-
-    type: str
-    zone: str
-
-    def __str__(self) -> str:
-        return f"{self.type} in {self.zone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +55,7 @@ def body(wanted: Wanted, candidate: Candidate) -> Json:
     """The request for this machine. Equal arguments give equal bodies, and so one machine."""
     order, image = wanted.order, wanted.image
     tags = [{"Key": key, "Value": value} for key, value in naming.tags(order).items()]
-    tagged = ["instance", "volume", *(["spot-instances-request"] if wanted.market == facts.SPOT else [])]
+    tagged = ["instance", "volume", *(["spot-instances-request"] if wanted.market == SPOT else [])]
     volume = {
         "VolumeType": "gp3",
         "VolumeSize": max(facts.VOLUME_GB, image.gb),
@@ -89,5 +79,5 @@ def body(wanted: Wanted, candidate: Candidate) -> Json:
         "BlockDeviceMappings": [{"DeviceName": image.device, "Ebs": volume}],
         "TagSpecifications": [{"ResourceType": each, "Tags": tags} for each in tagged],
         "UserData": wanted.script,
-        **({"InstanceMarketOptions": ON_SPOT} if wanted.market == facts.SPOT else {}),
+        **({"InstanceMarketOptions": ON_SPOT} if wanted.market == SPOT else {}),
     }

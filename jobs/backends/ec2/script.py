@@ -34,7 +34,7 @@ def handed(order: Order, region: str, life: vm.Life) -> Handed:
     return Handed(
         environment={"AWS_DEFAULT_REGION": _place(order).options.get("region", region)},
         origin=Origin(backend="ec2", host=region, ref=ref(order, region, vm.INSTANCE, vm.ACCOUNT)),
-        grace_s=order.grace_s,
+        grace_s=life.grace_s(order.grace_s),
         gpu=order.gpu,
         budget_s=life.session_s,
         cloud="ec2",
@@ -43,13 +43,7 @@ def handed(order: Order, region: str, life: vm.Life) -> Handed:
 
 def ref(order: Order, region: str, instance: str, account: str) -> Json:
     """What a session's machine is known by, to whoever made it and to itself."""
-    return naming.ref(instance, region, account, log_key(order))
-
-
-def log_key(order: Order) -> str:
-    """The object that the machine's log is put into."""
-    _, run = layout.split_run_url(order.run_url)
-    return layout.machine_log(run, order.number)
+    return naming.ref(instance, region, account, vm.log_key(order))
 
 
 def log_url(order: Order, region: str) -> str:
@@ -58,7 +52,7 @@ def log_url(order: Order, region: str) -> str:
     where = place.options.get("region", region)
     domain = "amazonaws.com.cn" if where.startswith("cn-") else "amazonaws.com"
     endpoint = place.options.get("endpoint", f"https://s3.{where}.{domain}").rstrip("/")
-    key = f"{place.prefix}{log_key(order)}"
+    key = f"{place.prefix}{vm.log_key(order)}"
     return f"{endpoint}/{place.bucket}/{urllib.parse.quote(key)}"
 
 

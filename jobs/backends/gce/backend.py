@@ -5,67 +5,46 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from facegan.errors import BadInputError, FaceganError, UnreachableError
 from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
-from facegan.storage import ObjectStore, open_store
 from jobs import heavy
 from jobs.backends import vm
-from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
-from jobs.backends.gce import checks, ending, facts, listing, naming, refusals, request, script
+from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Order
+from jobs.backends.gce import checks, chosen, ending, facts, listing, naming, refusals, request, script
 from jobs.backends.gce.chosen import Chosen
 from jobs.backends.gce.refusals import AnswerError
-from jobs.backends.gce.request import Candidate, Wanted
+from jobs.backends.gce.request import Wanted
 from jobs.backends.gce.walk import Walk
+from jobs.backends.machines import MachineBackend, World
 from jobs.backends.notes import Notes
-from jobs.backends.outside import Outside
+from jobs.backends.vm import Candidate
 from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
 CLIENT = "jobs.backends.gce.client"  # loaded when Compute Engine is first asked: it brings the SDK
-LARGEST_LOG = 1 << 20
 LIFE = vm.Life(driver_s=600.0, stop_s=25.0)
 """A driver may have to be installed first; a machine that is taken back is gone after half a minute."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How long things take, in seconds.
+class GceBackend(MachineBackend):
+    """Machines in the user's own project. `host` is a region, all of whose zones are tried, or one zone.
 
-    What Compute Engine knows nothing of is not there when it does not `missing_s` later either. A machine of an ended
-    session that is still there `abandoned_s` after it was made is nobody's. One that was told to end has `ending_s`.
-    One that is asked for is waited for `starting_s`, because only then it is known whether there is room for it.
+    Before it a project and a slash may stand, where it is not the one that is settled.
     """
 
-    missing_s: float = 60.0
-    abandoned_s: float = 900.0
-    ending_s: float = 180.0
-    starting_s: float = 180.0
-    look_every_s: float = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World(Outside):
-    """What is around the backend: tests put something else there."""
-
-    times: Times = Times()
-    life: vm.Life = field(default=LIFE)
-
-
-class GceBackend(Backend):
-    """Machines in the user's own project. `host` is a region, all of whose zones are tried, or one zone."""
-
     name = "gce"
+    cloud = "Compute Engine"
+    cores = facts.VCPUS
 
     def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
         self._named = host
         self._settings = settings
-        self._world = world or World()
+        self._world = world or World(life=LIFE)
         self._chosen = Chosen(
             settings=settings,
             environment=self._world.environment,
@@ -76,12 +55,12 @@ class GceBackend(Backend):
 
     @property
     def host(self) -> str:  # type: ignore[override]  # found out when first asked for
-        """The region or zone.
+        """The region or zone, as it was named.
 
         Raises:
             BadInputError: none is named anywhere, or what is named looks like neither.
         """
-        return self._chosen.place
+        return self._named if self._named and self._chosen.place else self._chosen.place
 
     def capabilities(self) -> Capabilities:
         there = ", ".join(each.gpu for each in facts.ACCELERATORS)
@@ -95,21 +74,6 @@ class GceBackend(Backend):
             session_s=self._world.life.session_s,
             elsewhere=True,
         )
-
-    def machine(self, gpu: str | None) -> Machine:
-        return Machine(device="gpu" if gpu else "cpu", cores=facts.VCPUS, gpus=1 if gpu else None)
-
-    def bundle(self, gpu: str | None) -> Json:
-        """The image, by its digest in a registry: a machine that is new has to pull it from somewhere.
-
-        Raises:
-            BadInputError: no image is set, or not by its digest; or the settings name no known market.
-            Refusal: there is no such GPU.
-        """
-        request.types(gpu)
-        named = self._chosen.image
-        _ = self._chosen.market, self.host
-        return {"image": named, "id": None, "digest": named}
 
     @contextlib.contextmanager
     def launching(self, run: str) -> Iterator[None]:
@@ -142,6 +106,7 @@ class GceBackend(Backend):
         """
         del hand
         with self._refusing():
+            self._notes.been(self._chosen.noted)
             walk = self._walk(order)
             ref, failed = walk.begun(naming.filters(order))
             if ref is not None:
@@ -155,7 +120,7 @@ class GceBackend(Backend):
         except (AnswerError, UnreachableError) as error:
             raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
         alive = [each for each in found if ending.life(each) is not Life.GONE]
-        return listing.ref(listing.first(alive), self._chosen.project, script.log_key(order)) if alive else None
+        return listing.ref(listing.first(alive), self._chosen.project, vm.log_key(order)) if alive else None
 
     def fate(self, ref: Json) -> Fate:
         """Gone is what has shut down, and what its project does not have: by what was done to it, or for a while."""
@@ -170,15 +135,6 @@ class GceBackend(Backend):
         except (FaceganError, KeyError, TypeError, ValueError):
             return Fate(life=Life.UNKNOWN)
 
-    def printed(self, order: Order) -> Iterator[str]:
-        """From the log that the machine has left in the store; before that, and without one, from its serial line."""
-        text = self._log(script.log_key(order))
-        if text is None:
-            found = self._client.find(naming.filters(order))
-            one = listing.first(found) if found else None
-            text = self._client.console(listing.zone(one), str(one["name"])) if one else ""
-        return (line for line in text.splitlines(keepends=True) if line.endswith("\n"))
-
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
         """Delete the machine, and wait until it is gone; one that has shut down, too, for its disk's sake."""
         del delete
@@ -186,38 +142,29 @@ class GceBackend(Backend):
         with self._refusing():
             if self._described(client, ref) is None:
                 return
-            operation = client.delete(zone, str(ref["instance"]))
-            waited = 0.0
-            while operation.get("status") != "DONE" and waited < self._world.times.ending_s:
-                self._world.sleep(self._world.times.look_every_s)
-                waited += self._world.times.look_every_s
-                operation = client.operation(zone, str(operation["name"]))
-            if (said := refusals.of_operation(operation)) is not None and said.code not in facts.NOT_FOUND:
+            looked = [client.delete(zone, str(ref["instance"]))]
+
+            def is_done() -> bool:
+                if len(looked) > 1 or looked[0].get("status") != "DONE":
+                    looked.append(client.operation(zone, str(looked[0]["name"])))
+                return bool(looked[-1].get("status") == "DONE")
+
+            times = self._world.times
+            self._world.wait(is_done, f"the machine {ref['instance']}", times.ending_s, times.look_every_s)
+            if (said := refusals.of_operation(looked[-1])) is not None and said.code not in facts.NOT_FOUND:
                 raise said
 
-    def sweep(self, run_url: str, keep: Collection[int]) -> None:
-        """Delete machines of a run without a session that have not deleted themselves.
-
-        While one is open, nothing is touched: it may be on a machine that was made for a number before it, which had
-        ended when that machine came to begin. A number that whoever calls this has not heard of yet is not in `keep`
-        either: so none is touched that was made a while ago at the most.
-        """
-        if keep:
-            return
-        for found in self._client.find(naming.of_run(run_url)):
-            if self._is_left(found):
-                self._client.delete(listing.zone(found), str(found["name"]))
-
     def hosts(self) -> Sequence[str | None]:
-        """One look-up sees every zone of the project."""
-        return [self._named] if self._named or self._chosen.is_set_up else []
+        """The one in use, of whose project every zone is seen, and those where this machine has asked before."""
+        in_use = [self._named] if self._named or self._chosen.is_set_up else []
+        return [*in_use, *map(chosen.as_host, self._notes.places())]
 
     def machines(self) -> Sequence[Found]:
         """By their labels, and not by who made them: one request. Where `host` was named, those there."""
         with self._refusing():
             now = self._world.wall_s()
             every = [listing.found(each, self._chosen.project, now) for each in self._client.find(naming.ours())]
-        return [each for each in every if self._named in {None, each.where, each.where.rpartition("-")[0]}]
+        return [each for each in every if self._named is None or self._chosen.has(each.where)]
 
     def checks(self) -> Sequence[Check]:
         """The credentials, the quota and the images: where the settings speak of Compute Engine."""
@@ -237,7 +184,24 @@ class GceBackend(Backend):
             return [Check(name="gce", ok=False, found=error.message, hint=refusals.of_error(error).hint or "")]
         except FaceganError as error:
             return [Check(name="gce", ok=False, found=error.message, hint=error.hint or "")]
-        return [*found, checks.image(lambda: self._chosen.image)]
+        return [*found, checks.image(self._image)]
+
+    def _types(self, gpu: str | None) -> Sequence[str]:
+        return request.types(gpu)
+
+    def _machine(self, order: Order) -> Json | None:
+        found = self._client.find(naming.filters(order))
+        return listing.first(found) if found else None
+
+    def _of_run(self, run_url: str) -> Sequence[Json]:
+        found: Sequence[Json] = self._client.find(naming.of_run(run_url))
+        return found
+
+    def _remove(self, found: Json) -> None:
+        self._client.delete(listing.zone(found), str(found["name"]))
+
+    def _console(self, found: Json) -> str:
+        return str(self._client.console(listing.zone(found), str(found["name"])))
 
     def _walk(self, order: Order) -> Walk:
         times = self._world.times
@@ -245,7 +209,7 @@ class GceBackend(Backend):
             client=self._client,
             name=naming.name(order),
             project=self._chosen.project,
-            log=script.log_key(order),
+            log=vm.log_key(order),
             sleep=self._world.sleep,
             every_s=times.look_every_s,
             patience_s=times.starting_s,
@@ -310,19 +274,10 @@ class GceBackend(Backend):
             return str(self._of(ref).console(str(ref["zone"]), str(ref["instance"])))
         return None
 
-    def _log(self, key: str) -> str | None:
-        with contextlib.suppress(FaceganError):
-            return self._store.get(key, at_most=LARGEST_LOG).decode(errors="replace")
-        return None
-
     def _is_left(self, found: Json) -> bool:
         if ending.life(found) is Life.GONE:
             return True
         return ending.is_wanted(found) and listing.age_s(found, self._world.wall_s()) > self._world.times.abandoned_s
-
-    @functools.cached_property
-    def _store(self) -> ObjectStore:
-        return open_store(self._settings.store)
 
     @functools.cached_property
     def _client(self) -> Any:  # noqa: ANN401 - its module brings the SDK

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from facegan.errors import BadInputError, FaceganError
+from facegan.errors import BadInputError
+from jobs.backends import checking
 from jobs.backends.base import Check
 from jobs.backends.gce import facts, refusals
 from jobs.backends.gce.refusals import AnswerError
+
+_check = functools.partial(checking.check, answer=AnswerError, refusal=refusals.of_error)
 
 
 def look(client: Any, project: str, region: str, family: str, market: str) -> Iterator[Check]:  # noqa: ANN401 - its module brings the SDK
@@ -41,14 +45,3 @@ def _quota(found: Mapping[str, float], region: str, market: str) -> str:
         metric = facts.ALL_GPUS if every < 1 else facts.quotas(facts.ACCELERATORS[0].gpu, market)[0]
         raise BadInputError(said, hint=f'raise "{metric}" (docs/gce.md)')
     return said
-
-
-def _check(name: str, ask: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, ok=True, found=ask())
-    except BadInputError as error:
-        return Check(name=name, ok=False, found=error.message, hint=error.hint or "")
-    except AnswerError as error:
-        return Check(name=name, ok=False, found=error.message, hint=refusals.of_error(error).hint or "")
-    except FaceganError as error:
-        return Check(name=name, ok=None, found=error.message, hint=error.hint or "")

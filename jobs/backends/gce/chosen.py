@@ -17,9 +17,17 @@ FAMILY = re.compile(r"projects/[^/]+/global/images/family/[^/]+")
 PLACE = re.compile(r"(?P<region>[a-z]+(-[a-z]+)+[0-9]+)(-[a-z])?")
 
 
+def as_host(noted: str) -> str:
+    """What names a project and a place in it."""
+    return noted.replace(",", "/")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """`named` is the flag's region or zone; `project_of_credentials` is asked where no project is named."""
+    """`named` is the flag's region or zone, maybe with a project and a slash before it.
+
+    `project_of_credentials` is asked where no project is named.
+    """
 
     settings: Settings
     environment: Mapping[str, str]
@@ -39,7 +47,7 @@ class Chosen:
             BadInputError: none is named anywhere, or what is named looks like neither.
         """
         said = self.environment
-        found = self.named or said.get("CLOUDSDK_COMPUTE_ZONE") or said.get("CLOUDSDK_COMPUTE_REGION")
+        found = self._region_or_zone or said.get("CLOUDSDK_COMPUTE_ZONE") or said.get("CLOUDSDK_COMPUTE_REGION")
         if not found:
             raise BadInputError(
                 "no region of Google Cloud is named", hint="--host us-central1, or CLOUDSDK_COMPUTE_REGION=us-central1"
@@ -47,6 +55,15 @@ class Chosen:
         if not PLACE.fullmatch(found):
             raise BadInputError(f'"{found}" is no region or zone', hint="--host us-central1, or --host us-central1-a")
         return found
+
+    @property
+    def _region_or_zone(self) -> str:
+        return (self.named or "").rpartition("/")[2]
+
+    @property
+    def noted(self) -> str:
+        """Project and place, as this machine remembers that it has been there: `as_host` of that."""
+        return f"{self.project},{self.place}"
 
     @property
     def region(self) -> str:
@@ -64,7 +81,13 @@ class Chosen:
         Raises:
             BadInputError: none is named, and the credentials belong to none.
         """
-        found = self.settings.project or self.environment.get("GOOGLE_CLOUD_PROJECT") or self.project_of_credentials()
+        named = (self.named or "").rpartition("/")[0]
+        found = (
+            named
+            or self.settings.project
+            or self.environment.get("GOOGLE_CLOUD_PROJECT")
+            or self.project_of_credentials()
+        )
         if not found:
             raise BadInputError("no project of Google Cloud is named", hint='project = "…" in facegan.toml')
         return found
@@ -89,11 +112,6 @@ class Chosen:
     @property
     def market(self) -> str:
         return vm.market(self.settings.market)
-
-    @property
-    def image(self) -> str:
-        """The image of sessions, with its digest."""
-        return vm.pinned(self.settings.image, "Compute Engine")
 
     @property
     def endpoint(self) -> str | None:

@@ -178,9 +178,13 @@ def _errors() -> Iterator[None]:
         raise UnreachableError(f"Compute Engine does not answer: {error}") from error
 
 
+SAYS_NO = facts.NO_ROOM | facts.USED_UP  # answers, whatever their status: want of room may be a 503
+
+
 def _answer(error: failures.GoogleAPICallError) -> AnswerError | UnreachableError:
     status, reason = int(error.code or 0), _reason(error)
-    if not 400 <= status < 500 or status in {408, 429} or reason in facts.BUSY:  # noqa: PLR2004
+    is_broken = not 400 <= status < 500 or status in {408, 429}  # noqa: PLR2004
+    if reason not in SAYS_NO and (is_broken or reason in facts.BUSY):
         return UnreachableError(f"Compute Engine cannot answer now: {status} {reason}".rstrip())
     code = reason if reason in _KNOWN else BY_STATUS.get(status, reason)
     return AnswerError(f"Compute Engine refuses: {status} {reason}: {_said(error)}", code)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from jobs.backends.known import Fact, Sure
-
-SPOT, ON_DEMAND = "spot", "on-demand"
+from jobs.backends.vm import SPOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

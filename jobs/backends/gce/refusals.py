@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from facegan.experiment import Json
 from jobs.backends.gce import facts
-from jobs.backends.gce.request import Candidate
+from jobs.backends.vm import Candidate
 from jobs.errors import JobError
 from jobs.refusals import KINDS, Capacity, Quota, Refusal
 

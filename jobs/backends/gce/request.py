@@ -8,18 +8,8 @@ from dataclasses import dataclass
 from facegan.experiment import Json
 from jobs.backends.base import Order
 from jobs.backends.gce import facts, naming
+from jobs.backends.vm import SPOT, Candidate
 from jobs.refusals import InvalidJob
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A machine that may be had: a type, in a zone."""
-
-    type: str
-    zone: str
-
-    def __str__(self) -> str:
-        return f"{self.type} in {self.zone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +83,7 @@ def body(wanted: Wanted, candidate: Candidate) -> Json:
 
 def _scheduling(wanted: Wanted) -> Json:
     """It ends after its longest life, and when it is taken back; what ends so is deleted, with its disk."""
-    model = "SPOT" if wanted.market == facts.SPOT else "STANDARD"
+    model = "SPOT" if wanted.market == SPOT else "STANDARD"
     return {
         "provisioningModel": model,
         "instanceTerminationAction": "DELETE",

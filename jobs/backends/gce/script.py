@@ -25,26 +25,20 @@ def render(order: Order, host: str, zone: str, life: vm.Life) -> str:
 
 def handed(order: Order, host: str, zone: str, life: vm.Life) -> Handed:
     """The machine's service account lets the session reach its store, so it is handed no credentials."""
-    mine = listing.of(naming.name(order), vm.INSTANCE, zone, vm.ACCOUNT, log_key(order))
+    mine = listing.of(naming.name(order), vm.INSTANCE, zone, vm.ACCOUNT, vm.log_key(order))
     return Handed(
         origin=Origin(backend="gce", host=host, ref=mine),
-        grace_s=order.grace_s,
+        grace_s=life.grace_s(order.grace_s),
         gpu=order.gpu,
         budget_s=life.session_s,
         cloud="gce",
     )
 
 
-def log_key(order: Order) -> str:
-    """The object that the machine's log is put into."""
-    _, run = layout.split_run_url(order.run_url)
-    return layout.machine_log(run, order.number)
-
-
 def log_url(order: Order) -> str:
     """Where the machine sends its log by HTTP (Cloud Storage JSON API, `objects.insert`)."""
     store, _ = layout.split_run_url(order.run_url)
     place = Location.parse(store)
-    name = urllib.parse.quote(f"{place.prefix}{log_key(order)}", safe="")
+    name = urllib.parse.quote(f"{place.prefix}{vm.log_key(order)}", safe="")
     bucket = urllib.parse.quote(place.bucket, safe="")
     return f"https://storage.googleapis.com/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}"

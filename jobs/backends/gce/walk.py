@@ -17,7 +17,8 @@ from facegan.errors import UnreachableError
 from facegan.experiment import Json
 from jobs.backends.gce import facts, listing, naming, refusals, request
 from jobs.backends.gce.refusals import AnswerError
-from jobs.backends.gce.request import Candidate, Wanted
+from jobs.backends.gce.request import Wanted
+from jobs.backends.vm import Candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

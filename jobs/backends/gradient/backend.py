@@ -13,9 +13,10 @@ from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
 from jobs.backends import vm
-from jobs.backends.base import Backend, Capabilities, Check, Fate, Hand, Machine, Order
+from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
 from jobs.backends.gradient import api, checks, ending, facts, naming, refusals, request
 from jobs.backends.gradient.api import Api
+from jobs.backends.gradient.naming import Named
 from jobs.backends.notes import Notes
 from jobs.backends.outside import Outside
 from jobs.backends.rest import AnswerError, Rest
@@ -74,7 +75,7 @@ class GradientBackend(Backend):
             gpus=[each.gpu for each in facts.ACCELERATORS],
             stores=("s3", "gs"),
             data_is_here=False,
-            retired=facts.ELSEWHERE,
+            absent=facts.ELSEWHERE,
             session_s=self._world.times.session_s,
             elsewhere=not api.is_here(self._world.environment),
         )
@@ -118,6 +119,7 @@ class GradientBackend(Backend):
         """
         request.machine(order.gpu)
         name = naming.workflow(order)
+        self._notes.been(self.host)
         with self._refusing():
             workflow = self._workflow(order) or self._api.make_workflow(request.workflow(order, self.host))
             ref = self._ref(order, workflow)
@@ -164,13 +166,16 @@ class GradientBackend(Backend):
         del delete
         workflow = str(ref["workflow"])
         with self._refusing():
-            waited = 0.0
             for run in self._runs(workflow):
                 if ending.life([run]) is not Life.GONE:
                     self._api.cancel(workflow, int(run["id"]))
-            while ending.life(self._runs(workflow)) not in {None, Life.GONE} and waited < self._world.times.ending_s:
-                self._world.sleep(self._world.times.look_every_s)
-                waited += self._world.times.look_every_s
+            times = self._world.times
+            self._world.wait(
+                lambda: ending.life(self._runs(workflow)) in {None, Life.GONE},
+                f"the workflow {workflow}",
+                times.ending_s,
+                times.look_every_s,
+            )
 
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Delete the secrets of sessions that have ended. Workflows stay: numbers are looked up by their names.
@@ -182,9 +187,21 @@ class GradientBackend(Backend):
             if number not in keep and self._is_over(run_url, number):
                 self._api.delete_secret(self.host, name)
 
+    def hosts(self) -> Sequence[str]:
+        """The project in use, and those where this machine has asked for sessions before."""
+        in_use = [self.host] if self._named or self._is_chosen else []
+        return list(dict.fromkeys([*in_use, *self._notes.places()]))
+
+    def machines(self) -> Sequence[Found]:
+        """Workflows of ours in the project that run, or are about to: by their names, and not by who made them."""
+        with self._refusing():
+            named = [(each, naming.named(str(each.get("name")))) for each in self._api.workflows(self.host)]
+            found = [self._found(each, of) for each, of in named if of is not None]
+        return [each for each in found if each is not None]
+
     def checks(self) -> Sequence[Check]:
         """The key, the project, and whether there are workflows: with a key, or where sessions are to run here."""
-        if not self._world.environment.get("PAPERSPACE_API_KEY") and self.name not in self._settings.backend.split(","):
+        if not self._world.environment.get("PAPERSPACE_API_KEY") and not self._is_chosen:
             return ()
         return checks.look(lambda: self._api, self._named)
 
@@ -203,6 +220,7 @@ class GradientBackend(Backend):
             handed.Handed(
                 environment=credentials.environment if credentials else {},
                 files=credentials.files if credentials else {},
+                until=credentials.until if credentials else None,
                 origin=handed.Origin(backend=self.name, host=self.host, ref=ref),
                 grace_s=order.grace_s,
                 gpu=order.gpu,
@@ -249,12 +267,32 @@ class GradientBackend(Backend):
         return Fate(life=Life.GONE, why="its workflow has no run at Gradient", missing=True)
 
     def _ref(self, order: Order, workflow: str) -> Json:
-        return {
-            "team": self._api.team(),
-            "project": self.host,
-            "workflow": workflow,
-            "name": naming.workflow(order),
-        }
+        return self._ref_of(workflow, naming.workflow(order))
+
+    def _ref_of(self, workflow: str, name: str) -> Json:
+        return {"team": self._api.team(), "project": self.host, "workflow": workflow, "name": name}
+
+    def _found(self, workflow: Json, of: Named) -> Found | None:
+        """The one that runs in this workflow, if any."""
+        identity, name = str(workflow["id"]), str(workflow["name"])
+        alive = [each for each in self._runs(identity) if ending.life([each]) is not Life.GONE]
+        if not alive:
+            return None
+        now = self._world.wall_s()
+        began = ending.began(alive[0]) or self._notes.seen(name, now)
+        return Found(
+            ref=self._ref_of(identity, name),
+            run=of.run,
+            digest=of.digest,
+            number=of.number,
+            age_s=now - began,
+            state=ending.phase(alive[0]),
+            where=self.host,
+        )
+
+    @property
+    def _is_chosen(self) -> bool:
+        return self.name in self._settings.backend.split(",")
 
     @functools.cached_property
     def _api(self) -> Api:

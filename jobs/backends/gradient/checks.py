@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
-from facegan.errors import BadInputError, FaceganError
+from jobs.backends import checking
 from jobs.backends.base import Check
 from jobs.backends.gradient import api, refusals
 from jobs.backends.gradient.api import Api
 from jobs.backends.rest import AnswerError
-from jobs.refusals import Auth, Uncertain
+
+_check = functools.partial(checking.check, answer=AnswerError, refusal=refusals.of_error)
 
 
 def look(sign_in: Callable[[], Api], named: str | None) -> Sequence[Check]:
@@ -25,16 +27,3 @@ def _look(sign_in: Callable[[], Api], named: str | None) -> Iterator[Check]:
     if project.ok is not True:
         return
     yield _check("gradient: workflows", lambda: f"{len(sign_in().workflows(project.found))} there")
-
-
-def _check(name: str, ask: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, ok=True, found=ask())
-    except (BadInputError, Auth) as error:
-        return Check(name=name, ok=False, found=error.message, hint=error.hint or "")
-    except AnswerError as error:
-        refusal = refusals.of_error(error)
-        ok = None if isinstance(refusal, Uncertain) else False
-        return Check(name=name, ok=ok, found=refusal.message, hint=refusal.hint or "")
-    except FaceganError as error:
-        return Check(name=name, ok=None, found=error.message, hint=error.hint or "")

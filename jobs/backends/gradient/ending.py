@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from facegan.experiment import Json
 from facegan.process import Life
@@ -10,7 +11,15 @@ from jobs.backends.gradient import facts
 
 
 def phase(run: Json) -> str:
-    return str((run.get("status") or {}).get("phase") or "").lower()
+    return str((run.get("status") or {}).get(facts.PHASES.value) or "").lower()
+
+
+def began(run: Json) -> float | None:
+    """When it was made, in Unix seconds; `None` where Gradient does not say."""
+    try:
+        return datetime.fromisoformat(str(run.get(facts.BEGAN.value))).timestamp()
+    except ValueError:
+        return None
 
 
 def life(runs: Sequence[Json]) -> Life | None:

@@ -48,6 +48,46 @@ WITHOUT = Fact(what="the machine of a session without a GPU", value="C5", sure=S
 CORES = Fact(what="cores of each of these machines", value=8, sure=Sure.DOCS, seen="2026-09")
 SESSION_S = Fact(what="longest session, in seconds", value=12 * 3600, sure=Sure.DOCS, seen="2026-09")
 
+SECRET = Fact(
+    what="before the name of a secret, where a variable of a job is to have what is in it",
+    value="secret:",
+    sure=Sure.BELIEVED,
+    seen="2026-09",
+)
+BEGAN = Fact(
+    what="the field of a workflow's run with the time when it was made",
+    value="dtCreated",
+    sure=Sure.BELIEVED,
+    seen="2026-11",
+)
+PHASES = Fact(
+    what="the field of a run's `status` with one of the words for how it stands",
+    value="phase",
+    sure=Sure.BELIEVED,
+    seen="2026-09",
+)
+
+KNOWN: Sequence[Fact[str]] = (
+    WITHOUT,
+    SECRET,
+    Fact(
+        what="where a list names what its next page comes `after`, when it `hasMore`",
+        value="nextPage",
+        sure=Sure.BELIEVED,
+        seen="2026-09",
+    ),
+    PHASES,
+    BEGAN,
+    Fact(
+        what="what a job of a workflow `uses` to be a container",
+        value="container@v1",
+        sure=Sure.BELIEVED,
+        seen="2026-09",
+    ),
+    Fact(what="the field of a job with its time-out", value="timeout", sure=Sure.BELIEVED, seen="2026-09"),
+)
+"""What the rest stands on, and docs/gradient.md shows."""
+
 LIVES: Mapping[str, Life] = MappingProxyType(
     {
         "pending": Life.ALIVE,
@@ -61,7 +101,7 @@ LIVES: Mapping[str, Life] = MappingProxyType(
         "stopped": Life.GONE,
     }
 )
-"""What the phase of a workflow's run says of its session, in lower case; of one that nobody knows, nothing."""
+"""What the phase of a workflow's run says of its session, in lower case (believed); of another, nothing."""
 
 ENDS: Mapping[str, str] = MappingProxyType(
     {

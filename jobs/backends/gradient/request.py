@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
+from facegan import handed
 from facegan.experiment import Json
 from jobs.backends.base import Order
 from jobs.backends.gradient import facts, naming
 from jobs.refusals import InvalidJob
-
-VARIABLE = "FACEGAN_HANDED"
-"""What the session is handed is in this variable of its container, by way of a secret of the project."""
 
 
 def machine(gpu: str | None) -> str:
@@ -33,7 +31,10 @@ def workflow(order: Order, project: str) -> Json:
 
 
 def run(order: Order, session_s: float) -> Json:
-    """The run of it. Gradient's time-out is the second line: the session knows when it has to end."""
+    """The run of it, which is handed a secret of the project.
+
+    Gradient's time-out is the second line: the session knows when it has to end.
+    """
     limit = f"{math.ceil(session_s / 60)}m"
     return {
         "spec": {
@@ -43,9 +44,9 @@ def run(order: Order, session_s: float) -> Json:
                     "uses": "container@v1",
                     "with": {
                         "image": str(order.bundle["digest"]),
-                        "args": ["run", order.run_url, "--session", str(order.number), "--handed-in", VARIABLE],
+                        "args": ["run", order.run_url, "--session", str(order.number), "--handed-in", handed.VARIABLE],
                     },
-                    "env": {VARIABLE: f"secret:{naming.secret(order)}"},
+                    "env": {handed.VARIABLE: f"{facts.SECRET.value}{naming.secret(order)}"},
                     "timeout": limit,
                 }
             },
