@@ -6,6 +6,7 @@ handed as little as it needs: made for one run, and good for about as long as th
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +18,14 @@ from facegan.ledger import Ledger, NoRunError
 from facegan.prepared.selection import is_unprepared
 from jobs.context import Context
 
-MARGIN_S = 3600.0  # beyond the session's budget, which counts from its own start
+MARGIN_S = 3600.0  # for a session's way to its start: a data set, a queue. Its budget counts from there
 
 
-def mint(context: Context, ledger: Ledger, role: str | None) -> Credentials:
+def mint(context: Context, ledger: Ledger, role: str | None, session_s: float | None = None) -> Credentials:
     """Credentials that reach this run and the data it reads or has to prepare, for longer than its session's budget.
+
+    No session at its place takes longer than `session_s`, where that is known. One that starts later than is allowed
+    for is told when they end, and ends before that.
 
     The crash argument: the machine notes that it mints before it does, so that what has to be ended is known
     to be there; a note too many costs one question.
@@ -35,7 +39,7 @@ def mint(context: Context, ledger: Ledger, role: str | None) -> Credentials:
     data = created.data
     reads = [layout.dataset(data.name, data.digest)] if data.digest else []
     makes = [layout.datasets(data.name)] if is_unprepared(data, context.store) else []
-    budget_s = created.session.budget_s
+    budget_s = None if created.session.budget_s is None else min(created.session.budget_s, session_s or math.inf)
     note = _note(context, ledger.run)
     note.parent.mkdir(parents=True, exist_ok=True)
     note.touch()

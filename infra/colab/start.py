@@ -56,22 +56,27 @@ def begin(order: dict[str, Any], wheel: bytes) -> int:
     path.unlink()
     store = order["run_url"].rpartition("/runs/")[0]
     machine.python()
-    cards(order)
+    handed["found"] = given_cards(order)
     machine.reach(store, handed["environment"])
     machine.packages(store)
     place = pathlib.Path(tempfile.mkdtemp(prefix="facegan-"))
     machine.unpack(wheel, order["wheel"]["sha256"], place / "program")
     say(f"{order['wheel']['name']} {order['wheel']['sha256'][:12]}")
-    left_s = order["session_s"] - max(order["margin_s"], 2 * order["grace_s"] + LATER_S) - machine.age_s()
+    left_s = order["session_s"] - max(order["margin_s"], 2 * order["grace_s"] + LATER_S) - age_s()
     return session(order, json.dumps({**handed, "budget_s": left_s}).encode(), place, left_s)
 
 
-def cards(order: dict[str, Any]) -> None:
-    """Fail at once where Colab gave another GPU than was asked for, or none."""
-    names = machine.cards()
+def age_s() -> float:
+    """How long there is this machine, of any age: a command that was killed may have asked for it hours ago."""
+    return max(machine.since_start_s("self"), machine.since_start_s("1"))
+
+
+def given_cards(order: dict[str, Any]) -> dict[str, Any]:
+    """The GPUs and their driver, for the ledger. Fails at once where Colab gave another than was asked for, or none."""
+    names, drivers = machine.cards(), machine.of_cards("driver_version")
     wanted = order["shows"]
     if wanted is None or any(wanted in name.replace("-", " ").split() for name in names):
-        return
+        return {"gpus": names, **({"driver": drivers[0]} if drivers else {})}
     raise RuntimeError(f"a {order['gpu']} was asked for, and Colab gave {f'a {names[0]}' if names else 'no GPU'}")
 
 

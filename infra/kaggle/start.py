@@ -38,16 +38,16 @@ def main() -> None:
     """Run the session, or say why not: where Kaggle can show it, and where it can be read back."""
     try:
         code = begin()
-    except RuntimeError as error:
-        print(f"facegan-why: {error}", flush=True)
+    except Exception as error:
+        words = str(error) if isinstance(error, RuntimeError) else repr(error)
+        print(f"facegan-why: {' '.join(words.split())}", flush=True)
         raise
-    print(f"facegan-exit: {code}", flush=True)
     if code not in GOOD:
         raise RuntimeError(f"the session failed with exit code {code}: its own words are above")
 
 
 def begin() -> int:
-    """Look at everything that can be missing, then run the session; its exit code."""
+    """Look at everything that can be missing, then run the session; its exit code, said before anything is packed."""
     python()
     handed = json.loads(data_set().joinpath("handed.json").read_bytes())
     handed["source"] = attached()
@@ -59,8 +59,9 @@ def begin() -> int:
     along = arrive() if ORDER["carried"] else set()
     left_s = time_left_s(age_s())
     code = session(hand(handed, left_s), place, left_s)
+    print(f"facegan-exit: {code}", flush=True)
     if ORDER["carried"]:
-        leave(along)
+        pack(along)
     return code
 
 
@@ -136,6 +137,13 @@ def arrive() -> set[str]:
     with zipfile.ZipFile(packed) as luggage:
         luggage.extractall(urllib.parse.urlsplit(STORE).path)
         return set(luggage.namelist())
+
+
+def pack(along: set[str]) -> None:
+    try:
+        leave(along)
+    except Exception as error:
+        raise RuntimeError(f"what the session made could not be packed: {error!r}") from error
 
 
 def leave(along: set[str]) -> None:

@@ -35,7 +35,7 @@ class AnswerError(JobError):
         self.status = status
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """A key is for the host that was asked."""
 
     def redirect_request(self, *_: object) -> None:
@@ -64,7 +64,7 @@ class Rest:
         request.add_header("Content-Type", "application/json")
         request.add_header("User-Agent", "facegan-job")
         request.add_unredirected_header("Authorization", f"Bearer {self.key}")
-        opener = urllib.request.build_opener(_NoRedirect)
+        opener = urllib.request.build_opener(NoRedirect)
         try:
             with self._or_silence(lambda: opener.open(request, timeout=self.timeout_s)) as answer:
                 said = self._or_silence(lambda: answer.read(LARGEST_ANSWER))
@@ -74,13 +74,7 @@ class Rest:
         return self._read(said)
 
     def _or_silence(self, ask: Callable[[], Answer]) -> Answer:
-        try:
-            return ask()
-        except urllib.error.HTTPError:
-            raise
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise Uncertain(f"{self.name} does not answer: {reason}", hint=AGAIN) from error
+        return or_silence(self.name, AGAIN, ask)
 
     def _read(self, data: bytes) -> Any:  # noqa: ANN401
         try:
@@ -93,6 +87,17 @@ class Rest:
         if status in SAYS_NOTHING or status >= BROKEN or status < ERROR:
             return Uncertain(f"{self.name} answers {status}, which says nothing", hint=AGAIN)
         return AnswerError(_words(error) or f"{self.name} answers {status}", status)
+
+
+def or_silence(name: str, hint: str, ask: Callable[[], Answer]) -> Answer:
+    """What this gives; no answer is one kind of error, whatever broke. An answer that refuses is the caller's."""
+    try:
+        return ask()
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise Uncertain(f"{name} does not answer: {reason}", hint=hint) from error
 
 
 def _words(error: urllib.error.HTTPError) -> str:

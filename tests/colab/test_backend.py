@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def ended(colab: Colab) -> None:
     colab.until(content(colab.machine, naming.ENDED).exists)
 
 
+def without_folders(words: Sequence[str]) -> list[str]:
+    """The same call: of files here that are made and gone, what they are called; of cells, none."""
+    inside = "/content/"
+    bare = [word if word.startswith(inside) else word.rpartition("/")[2] for word in words]
+    return ["…" if word.endswith(".py") else word for word in bare]
+
+
 def begun(machine: Machine) -> int:
     """How often a session's process was begun on it."""
     return content(machine, naming.LOG).read_text().count("facegan-start: GPUs")
@@ -66,7 +74,9 @@ def begun(machine: Machine) -> int:
 
 
 def test_a_session_is_submitted_once(colab: Colab, here: ColabBackend, tmp_path: Path) -> None:
+    shown = here.command(order())["calls"]
     ref = here.submit(order(), hand)
+    assert [without_folders(words) for words in colab.calls] == [without_folders(words[1:]) for words in shown]
     assert ref == {"session": NAME, "endpoint": colab.machine.endpoint, "account": "ada@example.com"}
     assert tuple(colab.verbs()) == CALLS
     assert here.submit(order(), nobody) == ref

@@ -27,6 +27,7 @@ PAGE = ROOT / "docs" / "colab.md"
 ALONE = ("-c", "from jobs.cli import main; main()")
 BESIDE = ("-m", "tests.colab.beside")
 SUBMIT = ("submit", "dcgan-mnist", "--name", "a-run", "--gpu", "t4", "--backend", "colab")
+CALLS = ["whoami", "sessions", "sessions", "new", "sessions", "exec", "upload", "upload", "exec", "exec"]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,7 @@ def test_a_store_on_this_disk_is_refused(colab: Colab, tmp_path: Path) -> None:
     done = typed(colab, tmp_path, *SUBMIT, store=tmp_path.as_uri())
     assert done.returncode == Exit.USAGE
     assert 'sessions on backend "colab" cannot reach the store' in done.stderr
+    assert "--backend kaggle works without" in done.stderr
 
 
 def test_a_gpu_that_nobody_knows_is_refused(colab: Colab, tmp_path: Path) -> None:
@@ -104,10 +106,10 @@ def test_a_dry_run_shows_everything_and_sends_nothing(colab: Colab, tmp_path: Pa
     shown = json.loads(done.stdout)
     assert shown["intent"]["host"] == "ada@example.com"
     calls = [words[3:] for words in (words[1:] for words in shown["session"]["calls"])]
-    assert [words[0] for words in calls] == ["sessions", "new", "exec", "upload", "upload", "exec", "exec"]
+    assert [words[0] for words in calls] == CALLS
     assert shown["session"]["files"][naming.BUNDLE]["order"]["gpu"] == "T4"
     assert not colab.machines
-    assert set(colab.verbs()) == {"whoami"}
+    assert set(colab.verbs()) == {"version", "whoami"}
 
 
 @pytest.mark.parametrize(("rules", "code", "says"), [

@@ -17,6 +17,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,11 @@ class Run:
     phase: str = "Pending"
     printed: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    made_at: datetime | str = field(default_factory=lambda: datetime.now(UTC))
 
     def to_json(self) -> dict[str, Any]:
-        return {"id": self.id, "uuid": self.uuid, "status": {"phase": self.phase, "jobs": {}}}
+        said = {"phase": self.phase, "jobs": {}}
+        return {"id": self.id, "uuid": self.uuid, "status": said, "dtCreated": str(self.made_at)}
 
 
 @dataclass(kw_only=True)

@@ -44,8 +44,13 @@ def test_a_token_may_be_the_name_of_a_file(tmp_path: Path) -> None:
     assert seen(list(account.search({"KAGGLE_API_TOKEN": str(path)}, tmp_path))) == ["in-it"]
 
 
-def test_the_name_of_a_file_that_is_not_there_is_no_token(tmp_path: Path) -> None:
-    assert not account.search({"KAGGLE_API_TOKEN": str(tmp_path / "none")}, tmp_path)
+def test_the_name_of_a_file_that_is_not_there_is_no_token_and_said(kaggle: Kaggle, tmp_path: Path) -> None:
+    environment = {"KAGGLE_API_TOKEN": str(tmp_path / "none")}
+    with pytest.raises(Auth, match="KAGGLE_API_TOKEN, which names a file that cannot be read"):
+        account.sign_in(account.search(environment, tmp_path), lambda said: Api(kaggle.url, said, lambda _: None))
+    write(tmp_path / ".kaggle/access_token", kaggle.account.token)
+    found = account.sign_in(account.search(environment, tmp_path), lambda said: Api(kaggle.url, said, lambda _: None))
+    assert found.source.endswith("access_token, instead of KAGGLE_API_TOKEN, which names a file that cannot be read")
 
 
 def test_variables_are_preferred_to_the_words_of_the_file(full_house: Path) -> None:

@@ -41,6 +41,17 @@ def test_a_question_is_asked_again(kaggle: Kaggle) -> None:
     assert pauses == list(api.PATIENT.again_s)
 
 
+@pytest.mark.parametrize("answer", [{}, {"gpuQuota": {"timeUsed": "5s"}}])
+def test_a_quota_that_is_not_said_is_not_none(
+    kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, answer: dict[str, object]
+) -> None:
+    here = client(kaggle)
+    monkeypatch.setattr(here, "_ask", lambda *_: answer)
+    with pytest.raises(Uncertain, match="does not say how much"):
+        here.quota()
+    here.require_known()
+
+
 @pytest.mark.parametrize("code", [DROP, 429, 500, 502, 503])
 def test_no_answer_is_uncertain_in_the_end(kaggle: Kaggle, code: int) -> None:
     kaggle.faults.fail("Quota", code=code, times=99)

@@ -59,12 +59,14 @@ def test_what_there_is_and_what_is_left_is_listed(kaggle: Kaggle) -> None:
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("kaggle")]
     assert "up to 12h 00m" in line
     assert "28.0 of 30 h left" in line
+    assert "s3, gs, file (a copy)" in line
     assert "kaggle: P100 is retired at Kaggle since 2026-09-15" in done.stderr
     assert "begins anew on Saturday" in done.stderr
     kaggle.faults.fail("", code=503, times=99)
     silent = json.loads(typed(kaggle, "backends", "--json").stdout)
     (found,) = [each for each in silent if each["name"] == "kaggle"]
-    assert (found["quota"], found["retired"]) == (None, {"P100": "retired at Kaggle since 2026-09-15"})
+    assert (found["stores"], found["carries"]) == (["s3", "gs"], ["file"])
+    assert (found["quota"], found["absent"]) == (None, {"P100": "retired at Kaggle since 2026-09-15"})
     assert "Kaggle answers 503" in found["no_answer"]
 
 
@@ -96,7 +98,8 @@ def test_a_dry_run_shows_everything_and_sends_nothing(kaggle: Kaggle, bucket: st
     assert session["kernel"]["machineShape"] == "NvidiaTeslaT4"
     assert shown["intent"]["bundle"]["sha256"] in session["kernel"]["text"]
     assert shown["intent"]["host"] == "ada"
-    assert {request.call.rpartition("/")[2] for request in kaggle.faults.requests} == {"IntrospectToken"}
+    asked = {request.call.rpartition("/")[2] for request in kaggle.faults.requests}
+    assert asked == {"IntrospectToken", "GetAcceleratorQuotaStatistics"}
 
 
 def test_a_week_that_is_used_up_has_its_own_exit_code_and_says_until_when(kaggle: Kaggle, bucket: str) -> None:

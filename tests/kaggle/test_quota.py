@@ -41,6 +41,13 @@ def test_an_account_in_order(service: Kaggle, here: KaggleBackend) -> None:
     assert service.account.token not in repr((account, week))
 
 
+def test_a_place_that_there_is_not_is_our_own_fault(here: KaggleBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(here._world.environment, "KAGGLE_API_ENVIRONMENT", "MARS")  # type: ignore[arg-type]
+    (account,) = here.checks()
+    assert (account.ok, account.found) == (False, 'KAGGLE_API_ENVIRONMENT is "MARS"')
+    assert account.hint
+
+
 def test_of_an_account_that_is_not_set_up_nothing_is_said_and_nobody_asked(
     service: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from jobs.backends.kaggle import refusals
 from jobs.backends.kaggle.refusals import AnswerError
 from jobs.errors import Exit
-from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal
+from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
 
 SATURDAY = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -24,6 +24,9 @@ SATURDAY = datetime(2026, 11, 28, tzinfo=UTC)
         ("Phone verification is required to use a GPU", Auth),
         ("Unknown accelerator NvidiaFoo", InvalidJob),
         ("Title must be at least five characters", InvalidJob),
+        ("Could not verify your request, try again", Uncertain),
+        ("Internal error while resolving title", Uncertain),
+        ("The accelerator request is throttled; too many requests", Uncertain),
     ],
 )
 def test_known_words_have_a_kind(text: str, kind: type[Refusal]) -> None:
@@ -33,8 +36,15 @@ def test_known_words_have_a_kind(text: str, kind: type[Refusal]) -> None:
     assert refusal.hint
 
 
-def test_unknown_words_have_none() -> None:
-    assert refusals.of_text("The moon is in the wrong house") is None
+@pytest.mark.parametrize("text", ["The moon is in the wrong house", "Could not verify your request", "A title", "x y"])
+def test_unknown_words_have_none(text: str) -> None:
+    assert refusals.of_text(text) is None
+
+
+def test_what_is_only_believed_is_not_certain() -> None:
+    assert refusals.is_certain("Maximum weekly GPU quota of 30.00 hours reached.")
+    assert not refusals.is_certain("Unknown accelerator NvidiaFoo")
+    assert not refusals.is_certain("The moon is in the wrong house")
 
 
 def test_a_quota_says_from_when_on_there_is_more() -> None:
@@ -54,6 +64,7 @@ def test_a_quota_says_from_when_on_there_is_more() -> None:
         (413, "", 10, InvalidJob),
         (400, "Bad Request", 2_000_000, InvalidJob),
         (409, 'A notebook "x" exists already', 10, InvalidJob),
+        (400, "Internal error", 10, InvalidJob),
         (400, "Maximum weekly GPU quota of 30.00 hours reached.", 10, Quota),
     ],
 )

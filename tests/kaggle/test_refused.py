@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from facegan.experiment import Json
 from facegan.process import Life
+from jobs.backends.kaggle.api import PATIENT, Api
 from jobs.backends.kaggle.backend import KaggleBackend
 from jobs.refusals import Auth, Capacity, InvalidJob, Uncertain
 from tests.fakes.kaggle import Kaggle
@@ -29,6 +31,19 @@ def test_words_nobody_knows_are_repeated(service: Kaggle, here: KaggleBackend) -
     service.set(unverified_error="The moon is in the wrong house")
     with pytest.raises(InvalidJob, match="The moon is in the wrong house"):
         here.submit(order(gpu="T4"), hand)
+
+
+def test_words_that_are_only_believed_do_not_end_what_was_started(service: Kaggle, here: KaggleBackend) -> None:
+    """It answers with them, and has started the session all the same."""
+    service.set(queue_s=1e6)
+
+    class Deaf(Api):
+        def save_kernel(self, request: Json) -> Json:
+            return {**super().save_kernel(request), "error": "Unknown accelerator: another is given"}
+
+    here._open = lambda said, patience=PATIENT: Deaf(service.url, said, lambda _: None, patience)  # type: ignore[method-assign]
+    ref = here.submit(order(), hand)
+    assert here.fate(ref).life is Life.ALIVE
 
 
 def test_a_phone_that_is_not_verified_is_named(service: Kaggle, here: KaggleBackend) -> None:

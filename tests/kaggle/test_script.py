@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from facegan import handed
-from jobs.backends.kaggle import script
+from jobs.backends.kaggle import ending, log, script
+from jobs.backends.kaggle.api import State, Status
 
 ROOT = Path(__file__).parents[2]
 ORDER = {"run_url": 's3://b/p?endpoint=https://h:9000&region=x/runs/it\'s-"1"\\n', "number": 3, "gpu": None}
@@ -85,6 +86,42 @@ def test_another_program_than_was_sent_is_not_run(tmp_path: Path) -> None:
     order = {**ORDER, "wheel": {"name": "x.whl", "sha256": "0" * 64}}
     with pytest.raises(RuntimeError, match="not the one that was sent"):
         parts(script.render(order, packed()))["lay_out"](tmp_path)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no internet"), KeyError("dataset"), OSError(28, "No space left")])
+def test_whatever_keeps_it_from_beginning_is_said(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    scope = parts(script.render(ORDER, None))
+
+    def begin() -> int:
+        raise error
+
+    scope["begin"] = begin
+    with pytest.raises(type(error)):
+        scope["main"]()
+    assert log.reason(capsys.readouterr().out) == (str(error) if type(error) is RuntimeError else repr(error))
+
+
+def test_how_it_ended_is_said_apart_from_what_could_not_be_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: str(tmp_path))
+    scope = parts(script.render({**ORDER, "carried": True}, None))
+    (tmp_path / "handed.json").write_text('{"environment": {}}')
+
+    def leave(_along: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("python", "reach_outside", "packages", "lay_out", "time_left_s", "hand"):
+        scope[name] = lambda *_: None
+    scope |= {"data_set": lambda: tmp_path, "attached": lambda: None, "given_cards": dict, "arrive": set}
+    scope |= {"leave": leave, "session": lambda *_: 75}
+    with pytest.raises(RuntimeError):
+        scope["main"]()
+    said = capsys.readouterr().out
+    assert log.exit_code(said) == 75
+    why = ending.why(Status(state=State.ERROR), said)
+    assert "exit code 75, and what the session made could not be packed" in why
+    assert "No space left" in why
 
 
 def test_what_it_is_handed_goes_on_with_what_only_the_machine_knows(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from facegan import handed
@@ -23,11 +22,12 @@ from jobs.backends.colab.command import Colab, Limits
 from jobs.backends.colab.notes import Notes, sessions
 from jobs.backends.colab.search import Search
 from jobs.backends.outside import Outside
-from jobs.bundle import SESSION, Wheel, wheel
+from jobs.bundle import SESSION, Wheel, digest, wheel
 from jobs.refusals import Auth, Refusal, Uncertain
 from jobs.settings import Settings
 
 ENDING_LOOK_S = 2.0
+WITHOUT_BUCKET = "have a bucket (docs/storage.md): --store s3://… or gs://…; --backend kaggle works without"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ class ColabBackend(Backend):
             gpus=[each.gpu for each in facts.ACCELERATORS],
             stores=("s3", "gs"),
             data_is_here=False,
+            instead={"file": WITHOUT_BUCKET},
             session_s=self._world.times.session_s,
             elsewhere=True,
         )
@@ -88,10 +89,11 @@ class ColabBackend(Backend):
         """The program, by its digest. Finds out whose account it is, too: only that account can be asked.
 
         Raises:
-            BadInputError: the command is not installed.
+            BadInputError: the command is not installed, or too old.
             Refusal: there is no such GPU, or nobody is signed in.
         """
         naming.gpu(gpu)
+        self._colab("account").require_new_enough()
         self._sign_in()
         made = wheel(SESSION)
         return {"wheel": made.name, "sha256": made.sha256, "bytes": len(made.data)}
@@ -106,25 +108,17 @@ class ColabBackend(Backend):
         """Each call that `submit` would make, and what goes up as bytes by its digest; secrets are made later."""
         session, made = naming.name(order), promised.program(order)
         whole = self._packed(order, made)
-        there = naming.folder(session)
-        typed = self._colab(session).arguments
         return {
-            "calls": [
-                typed("sessions"),
-                typed(*command.creation(session, _spelled(order.gpu))),
-                typed("exec", "-s", session, "-f", "prepare.py", "--timeout", f"{self._world.limits.cell_s:g}"),
-                typed("upload", "-s", session, naming.BUNDLE, f"{there}/{naming.BUNDLE}"),
-                typed("upload", "-s", session, naming.HANDED, f"{there}/{naming.HANDED}"),
-                typed("exec", "-s", session, "-f", "start.py", "--timeout", f"{self._world.limits.cell_s:g}"),
-                typed("exec", "-s", session, "-f", "stay.py", "--timeout", f"{self._world.limits.stay_s:g}"),
-            ],
+            "calls": command.calls(
+                self._colab("account"), self._colab(session), session, _spelled(order.gpu), self._world.limits
+            ),
             "cells": {
                 "prepare.py": cells.prepare(session),
-                "start.py": cells.start(session, _digest(whole)),
+                "start.py": cells.start(session, digest(whole)),
                 "stay.py": cells.stay(session),
             },
             "files": {
-                naming.BUNDLE: {"sha256": _digest(whole), "bytes": len(whole), "order": self._for_session(order, made)},
+                naming.BUNDLE: {"sha256": digest(whole), "bytes": len(whole), "order": self._for_session(order, made)},
                 naming.HANDED: "credentials for this run, made when it is sent, readable by the session alone",
             },
         }
@@ -178,6 +172,8 @@ class ColabBackend(Backend):
             self._know(notes, endpoint)
             end = self._file(session, naming.ENDED)
             if end is None:
+                if not notes.stays():  # whoever began it was killed before, or was on another machine
+                    self._stay(session)
                 return Fate(life=Life.ALIVE)
             self._keep_log(notes)
             return Fate(life=Life.GONE, why=_why(json.loads(end)))
@@ -202,18 +198,30 @@ class ColabBackend(Backend):
         A number that whoever calls this has not heard of yet is not in `keep` either. So one that was started and
         has not ended is kept, and one that was not, until it is too old to be waiting for that.
         """
+        for notes in self._of(run_url, lambda number: number not in keep):
+            self._sweep(notes, has_ended=False)
+
+    def give_back(self, run_url: str, ended: Callable[[int], bool]) -> None:
+        """At once: whoever is about to start such a session finds its machine gone, and its number ended."""
+        for notes in self._of(run_url, ended):
+            self._sweep(notes, has_ended=True)
+
+    def _of(self, run_url: str, wanted: Callable[[int], bool]) -> Sequence[Notes]:
+        """The sessions of the run that this machine has heard of, of these numbers."""
         self._sign_in()
-        for notes in list(sessions(self._home)):
-            number = naming.number_of(notes.session, run_url)
-            if number is None or number in keep:
-                continue
-            colab = self._colab(notes.session)
-            if notes.endpoint() in {each.endpoint for each in colab.machines()}:
-                if not self._comes_to_its_end(notes):
-                    continue
-                self._keep_log(notes)
-                colab.stop(notes.session)
-            notes.close()
+        found = [(naming.number_of(notes.session, run_url), notes) for notes in sessions(self._home)]
+        return [notes for number, notes in found if number is not None and wanted(number)]
+
+    def _sweep(self, notes: Notes, *, has_ended: bool) -> None:
+        there = self._search(notes.session).named()
+        if there is None and notes.before() is not None and not has_ended:
+            return
+        if there is not None:
+            if not self._comes_to_its_end(notes, has_ended=has_ended):
+                return
+            self._keep_log(notes)
+            self._colab(notes.session).stop(notes.session)
+        notes.close()
 
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
         """Give the machine back, with all that is on it."""
@@ -251,9 +259,10 @@ class ColabBackend(Backend):
         return self._user
 
     def _stay(self, session: str) -> None:
-        """It runs; that its machine looks busy is only for Colab, and not worth an error."""
+        """It runs; that its machine looks busy, and its end is seen, is not worth an error: it is tried again."""
         with contextlib.suppress(Refusal):
             self._colab(session).leave_running(session, cells.stay(session))
+            Notes(self._home, session).staying()
 
     def _search(self, session: str) -> Search:
         times, sleep = self._world.times, self._world.sleep
@@ -270,6 +279,7 @@ class ColabBackend(Backend):
         given = handed.Handed(
             environment=credentials.environment if credentials else {},
             files=credentials.files if credentials else {},
+            until=credentials.until if credentials else None,
             origin=handed.Origin(backend=self.name, host=self.host, ref=ref),
             grace_s=order.grace_s,
             gpu=order.gpu,
@@ -282,7 +292,7 @@ class ColabBackend(Backend):
         finally:
             local.unlink(missing_ok=True)
             notes.handed.unlink(missing_ok=True)
-        answer = colab.ask(session, cells.start(session, _digest(whole)))
+        answer = colab.ask(session, cells.start(session, digest(whole)))
         if not answer.get("began"):
             raise Uncertain(f"the session did not begin at Colab: {answer.get('why')}", hint="type the same again")
 
@@ -319,11 +329,11 @@ class ColabBackend(Backend):
             if (found := self._file(notes.session, naming.LOG)) is not None:
                 notes.keep_log(found.decode(errors="replace"))
 
-    def _comes_to_its_end(self, notes: Notes) -> bool:
+    def _comes_to_its_end(self, notes: Notes, *, has_ended: bool) -> bool:
         """Whether its machine is nobody's any more. A session reports its end some moments before its process ends."""
         times, colab = self._world.times, self._colab(notes.session)
         for _ in range(int(times.ending_s / ENDING_LOOK_S)):
-            if self._is_over(notes):
+            if self._is_over(notes, has_ended=has_ended):
                 return True
             if self._file(notes.session, naming.STARTED) is None:
                 return False
@@ -332,12 +342,12 @@ class ColabBackend(Backend):
                 return True
         return False
 
-    def _is_over(self, notes: Notes) -> bool:
+    def _is_over(self, notes: Notes, *, has_ended: bool) -> bool:
         """Whether nobody needs this session's machine any more."""
         if self._file(notes.session, naming.ENDED) is not None:
             return True
         started = self._file(notes.session, naming.STARTED) is not None
-        return not started and notes.age_s(self._world.wall_s()) > self._world.times.abandoned_s
+        return not started and (has_ended or notes.age_s(self._world.wall_s()) > self._world.times.abandoned_s)
 
     def _missing(self, notes: Notes) -> Fate:
         now = self._world.wall_s()
@@ -365,8 +375,6 @@ def _spelled(gpu: str | None) -> str | None:
 def _why(end: Json) -> str:
     if end.get("why"):
         return f"it could not begin at Colab: {end['why']}"
+    if end.get("gone"):
+        return "its process is gone at Colab, without a word"
     return f"its process ended at Colab with exit code {end.get('code')}"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

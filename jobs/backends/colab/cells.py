@@ -62,11 +62,15 @@ def _facegan_start(folder):
         marker = folder.joinpath({naming.STARTED!r}).open("x")
     except FileExistsError:
         return _facegan_say(began=True)
-    folder.joinpath({naming.HANDED!r}).chmod(0o600)
-    with folder.joinpath({naming.LOG!r}).open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-u", {naming.BUNDLE!r}], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
-            stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        folder.joinpath({naming.HANDED!r}).chmod(0o600)
+        with folder.joinpath({naming.LOG!r}).open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-u", {naming.BUNDLE!r}], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        folder.joinpath({naming.STARTED!r}).unlink()
+        return _facegan_say(began=False, why=str(error))
     with marker:
         json.dump({{"pid": child.pid}}, marker)
     _facegan_say(began=True)
@@ -75,7 +79,10 @@ _facegan_start(pathlib.Path({naming.folder(session)!r}))
 
 
 def stay(session: str) -> str:
-    """Keep the kernel busy for as long as the session runs: Colab takes machines away whose kernels do nothing."""
+    """Keep the kernel busy for as long as the session runs: Colab takes machines away whose kernels do nothing.
+
+    Then say that it has ended, where it could not do so itself. It may be run more than once.
+    """
     return f"""{_SAY}
 def _facegan_lives(pid):
     try:
@@ -83,10 +90,16 @@ def _facegan_lives(pid):
     except OSError:
         return False
 def _facegan_stay(folder):
-    pid = json.loads(folder.joinpath({naming.STARTED!r}).read_text())["pid"]
+    started = folder.joinpath({naming.STARTED!r}).read_text()
+    pid = json.loads(started)["pid"] if started else None
     _facegan_say(stays=True)
-    while _facegan_lives(pid):
+    while pid is not None and _facegan_lives(pid):
         time.sleep(1)
+    end = folder.joinpath({naming.ENDED!r})
+    if not end.exists():
+        whole = end.with_name("ended.found")
+        whole.write_text(json.dumps({{"code": None, "why": "", "gone": True}}))
+        whole.replace(end)
 _facegan_stay(pathlib.Path({naming.folder(session)!r}))
 """
 

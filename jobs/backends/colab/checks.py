@@ -14,7 +14,9 @@ from jobs.refusals import Auth, Refusal
 def look(colab: Colab, *, is_chosen: bool) -> Sequence[Check]:
     """Without the command nothing, where nobody chose Colab. What does not answer is no fault of this machine's."""
     try:
-        found = [Check(name="colab", ok=True, found=f"version {colab.version()}")]
+        version = colab.version()
+        colab.require_new_enough()
+        found = [Check(name="colab", ok=True, found=f"version {version}")]
     except BadInputError as error:
         return [Check(name="colab", ok=False, found=error.message, hint=error.hint or "")] if is_chosen else ()
     except Refusal as error:

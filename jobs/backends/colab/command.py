@@ -22,7 +22,7 @@ from typing import IO
 from facegan import process
 from facegan.errors import BadInputError
 from facegan.experiment import Json
-from jobs.backends.colab import cells, facts, refusals
+from jobs.backends.colab import cells, facts, naming, refusals
 from jobs.refusals import Uncertain
 
 NAME = "colab"
@@ -97,6 +97,15 @@ class Colab:
             raise refusals.of_text(said.all, "say its version")
         return found[1]
 
+    def require_new_enough(self) -> None:
+        """Of a version that leaves nothing behind on this machine."""
+        if numbers(version := self.version()) < facts.OLDEST:
+            raise BadInputError(
+                f'the command "{NAME}" is of version {version}, and leaves a process here that keeps machines from '
+                "being idle",
+                hint=facts.NEWER,
+            )
+
     def user(self) -> str:
         """Whose account it is signed in to."""
         said = self._run("whoami", limit_s=self._limits.ask_s)
@@ -163,7 +172,7 @@ class Colab:
             raise refusals.of_text(said.all, "run a cell")
 
     def upload(self, session: str, local: Path, remote: str) -> None:
-        said = self._run("upload", "-s", session, str(local), remote, limit_s=self._limits.move_s)
+        said = self._run(*carriage(session, str(local), remote), limit_s=self._limits.move_s)
         if said.code:
             raise refusals.of_text(said.all, f"take {remote.rpartition('/')[2]}")
 
@@ -188,8 +197,7 @@ class Colab:
         with tempfile.TemporaryDirectory(dir=self._folder()) as folder:
             path = Path(folder) / "cell.py"
             path.write_text(code, encoding="utf-8")
-            words = ("exec", "-s", session, "-f", str(path), "--timeout", f"{timeout_s:g}")
-            return self._run(*words, limit_s=timeout_s + self._limits.ask_s)
+            return self._run(*execution(session, str(path), timeout_s), limit_s=timeout_s + self._limits.ask_s)
 
     def _run(self, *words: str, limit_s: float) -> Said:
         """Type it. It is in a session of its own and prints into files, so that it outlives us if we are killed.
@@ -224,8 +232,37 @@ class Colab:
         return self._state.parent
 
 
+def calls(account: Colab, there: Colab, session: str, gpu: str | None, limits: Limits) -> Sequence[Sequence[str]]:
+    """What is typed for a session that is not there yet, where all goes well."""
+    folder = naming.folder(session)
+    return [
+        account.arguments("whoami"),
+        there.arguments("sessions"),  # is it there?
+        there.arguments("sessions"),  # what is there before it is asked for?
+        there.arguments(*creation(session, gpu)),
+        there.arguments("sessions"),  # what was given?
+        there.arguments(*execution(session, "prepare.py", limits.cell_s)),
+        there.arguments(*carriage(session, naming.BUNDLE, f"{folder}/{naming.BUNDLE}")),
+        there.arguments(*carriage(session, naming.HANDED, f"{folder}/{naming.HANDED}")),
+        there.arguments(*execution(session, "start.py", limits.cell_s)),
+        there.arguments(*execution(session, "stay.py", limits.stay_s)),
+    ]
+
+
 def creation(session: str, gpu: str | None) -> Sequence[str]:
     return ("new", "-s", session, *(("--gpu", gpu) if gpu else ()))
+
+
+def execution(session: str, path: str, timeout_s: float) -> Sequence[str]:
+    return ("exec", "-s", session, "-f", path, "--timeout", f"{timeout_s:g}")
+
+
+def carriage(session: str, local: str, remote: str) -> Sequence[str]:
+    return ("upload", "-s", session, local, remote)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3])
 
 
 def strategy(environment: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ SEEN = "2026-11"
 PACKAGE = "google-colab-cli"
 VERSION = "0.7.5"
 """Of the package whose source the arguments and the words here are from."""
+OLDEST = (0, 7, 4)
+"""Up to 0.7.2, `new` left a process on the user's machine, which kept Colab's from being idle for up to a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ ACCELERATORS = (
 """Of any other name the command makes an A100, without a word."""
 
 SIGN_IN = "sign in once: type colab sessions, open the address that it shows, and paste the code"
+SCOPES = f"{SIGN_IN}; default credentials need the scope colaboratory (docs/colab.md, step 2)"
 EXPIRED = f"{SIGN_IN}. It says the same where there is no internet"
 LATER = "facegan-job resume RUN later, or --backend another; colab sessions shows what runs in your account"
 NEWER = f"pip install --upgrade {PACKAGE}"
@@ -68,6 +71,7 @@ FAILURES: Sequence[Words] = (
     Words(part="failed to refresh credentials", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
     Words(part="tokeninfo returned http 4", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
     Words(part="insufficient authentication scopes", kind="auth", hint=SIGN_IN, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part=": forbidden", kind="auth", hint=SCOPES, sure=Sure.BELIEVED, seen=SEEN),
     Words(part="unauthorized", kind="auth", hint=SIGN_IN, sure=Sure.SOURCE, seen=SEEN),
     Words(part="no such command", kind="invalid", hint=NEWER, sure=Sure.SOURCE, seen=SEEN),
     Words(part="no such option", kind="invalid", hint=NEWER, sure=Sure.SOURCE, seen=SEEN),

@@ -90,6 +90,13 @@ class Notes:
         self._write("missed.json", {"since": now})
         return now
 
+    def staying(self) -> None:
+        """The machine's kernel is busy for as long as the session's process lives, and says when it does not."""
+        self._write("stays.json", {})
+
+    def stays(self) -> bool:
+        return (self.folder / "stays.json").exists()
+
     def found(self) -> None:
         (self.folder / "missed.json").unlink(missing_ok=True)
 
@@ -140,4 +147,6 @@ def sessions(home: Path) -> Iterator[Notes]:
     """Those of every session that this machine has heard of."""
     folder = home / "colab"
     if folder.exists():
-        yield from (Notes(home, path.name) for path in sorted(folder.iterdir()) if (path / "sessions.json").exists())
+        for path in sorted(folder.iterdir()):
+            if (path / "sessions.json").exists() or (path / "creating.json").exists():
+                yield Notes(home, path.name)

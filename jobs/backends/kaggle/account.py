@@ -8,6 +8,7 @@ then what `kaggle auth login` left in `~/.kaggle/credentials.json`. The first th
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from facegan.experiment import Json
 from jobs.backends.kaggle.api import SIGN_IN, Api
 from jobs.refusals import Auth
 
+NO_FILE = "KAGGLE_API_TOKEN, which names a file that cannot be read"
 TOKEN_FILES = ("access_token", "access_token.txt")
 
 
@@ -54,7 +56,8 @@ def sign_in(found: Sequence[Found], open_api: Callable[[str | None], Api]) -> Ac
     """
     for each in found:
         if (account := _try(each, open_api)) is not None:
-            return account
+            ignored = f", instead of {NO_FILE}" if found[0].source == NO_FILE else ""
+            return dataclasses.replace(account, source=account.source + ignored)
     if found:
         tried = ", ".join(each.source for each in found)
         raise Auth(f"Kaggle takes none of the credentials that are set up here: {tried}", hint=SIGN_IN)
@@ -74,7 +77,7 @@ def _try(found: Found, open_api: Callable[[str | None], Api]) -> Account | None:
 def _is_known(api: Api) -> bool:
     """Whether Kaggle takes these credentials: of a user's key it says so only in answer to a question of that user."""
     try:
-        api.quota()
+        api.require_known()
     except Auth:
         return False
     return True
@@ -84,8 +87,7 @@ def _tokens(environment: Mapping[str, str], user_home: Path) -> Iterator[Found]:
     said = environment.get("KAGGLE_API_TOKEN", "").strip()
     if said:
         token = _text(Path(said)) or ("" if "/" in said else said)
-        if token:
-            yield Found(source="KAGGLE_API_TOKEN", token=token)
+        yield Found(source="KAGGLE_API_TOKEN" if token else NO_FILE, token=token or None)
     for name in TOKEN_FILES:
         path = user_home / ".kaggle" / name
         if token := _text(path):

@@ -23,6 +23,7 @@ from typing import TypeVar
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.kaggle.refusals import UNKNOWN_TO_IT, AnswerError
+from jobs.backends.rest import NoRedirect, or_silence
 from jobs.loopback import is_loopback
 from jobs.refusals import Auth, Uncertain
 
@@ -110,13 +111,6 @@ PATIENT = Patience(timeout_s=30.0, again_s=(1.0, 4.0))
 HURRIED = Patience(timeout_s=4.0)  # for what a command shows beside other things
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the request to a host that was not asked for."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
 class Api:
     """Kaggle, as one account sees it.
 
@@ -136,7 +130,7 @@ class Api:
         self._authorization = authorization
         self._sleep = sleep
         self._patience = patience
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def introspect(self, token: str) -> str | None:
         """Whose token this is; `None` when it is nobody's, or no longer."""
@@ -154,24 +148,35 @@ class Api:
         return str(self._ask("users.AccountService/GenerateAccessToken", asked).get("token", ""))
 
     def quota(self) -> Quota:
-        """Also the proof of who we are: it is asked of nothing else.
+        """What is left of this week.
 
         Raises:
             Auth: Kaggle does not know us.
+            Uncertain: it answers, and does not say how much there is.
         """
-        try:
-            answer = self._ask(f"{KERNELS}/GetAcceleratorQuotaStatistics", {})
-        except AnswerError as error:
-            if error.status not in UNKNOWN_TO_IT:
-                raise
-            raise Auth("Kaggle does not take the credentials that are set up here", hint=SIGN_IN) from error
+        answer = self.require_known()
         gpu = answer.get("gpuQuota") or {}
+        if not gpu.get("totalTimeAllowed"):
+            raise Uncertain("Kaggle does not say how much time with GPUs there is", hint=LATER)
         return Quota(
             used_s=_seconds(gpu.get("timeUsed")),
             reserved_s=_seconds(gpu.get("timeReserved")),
             allowed_s=_seconds(gpu.get("totalTimeAllowed")),
             refresh=_time(answer.get("quotaRefreshTime")),
         )
+
+    def require_known(self) -> Json:
+        """The proof of who we are: this is asked of nothing else.
+
+        Raises:
+            Auth: Kaggle does not know us.
+        """
+        try:
+            return self._ask(f"{KERNELS}/GetAcceleratorQuotaStatistics", {})
+        except AnswerError as error:
+            if error.status not in UNKNOWN_TO_IT:
+                raise
+            raise Auth("Kaggle does not take the credentials that are set up here", hint=SIGN_IN) from error
 
     def save_kernel(self, request: Json) -> Json:
         """Push a kernel, which starts a session of it, every time anew. Sent once, whatever happens."""
@@ -190,7 +195,7 @@ class Api:
         except AnswerError as error:
             if error.status not in UNKNOWN_TO_IT:
                 raise
-            self.quota()
+            self.require_known()
             return None
         return Status(state=state(answer.get("status")), failure=str(answer.get("failureMessage") or ""))
 
@@ -265,7 +270,7 @@ class Api:
         except AnswerError as error:
             if error.status not in UNKNOWN_TO_IT:
                 raise
-            self.quota()
+            self.require_known()
             return
         _require(answer, "error")
 
@@ -322,14 +327,7 @@ def _name(value: object) -> str:
 
 
 def _or_silence(ask: Callable[[], Answer]) -> Answer:
-    """What this gives; no answer is one kind of error, whatever broke."""
-    try:
-        return ask()
-    except urllib.error.HTTPError:
-        raise
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise Uncertain(f"Kaggle does not answer: {reason}", hint=LATER) from error
+    return or_silence("Kaggle", LATER, ask)
 
 
 def _body(data: bytes) -> Json:

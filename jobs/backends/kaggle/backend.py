@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,14 @@ from jobs.backends import promised
 from jobs.backends.base import Allowance, Backend, Capabilities, Check, Fate, Hand, Machine, Order
 from jobs.backends.kaggle import account, api, checks, ending, facts, kernel, parcel, refusals, returned, script
 from jobs.backends.kaggle.account import Account, Found
+from jobs.backends.kaggle.allowed import within
 from jobs.backends.kaggle.api import Api, State, Status
 from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.parcel import Parcels
 from jobs.backends.kaggle.pushing import push
 from jobs.backends.kaggle.refusals import AnswerError
 from jobs.backends.outside import Outside
-from jobs.bundle import SESSION, Wheel, wheel
+from jobs.bundle import SESSION, Wheel, digest, wheel
 from jobs.refusals import Auth, Refusal, Uncertain
 from jobs.settings import Settings
 
@@ -44,6 +44,10 @@ class Times:
     ready_s: float = 900.0
     missing_s: float = 60.0
     abandoned_s: float = 3600.0
+
+    def unused_s(self, order: Order) -> float:
+        """What is not planned with at the end of a session."""
+        return self.margin_s + (self.packs_s if order.carried else 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class KaggleBackend(Backend):
             stores=("s3", "gs"),
             carries=("file",),
             data_is_here=False,
-            retired={each.gpu: f"retired at Kaggle since {each.since}" for each in facts.RETIRED},
+            absent={each.gpu: f"retired at Kaggle since {each.since}" for each in facts.RETIRED},
             session_s=self._world.times.session_s,
             data_there={each.data: f"{each.ref} on kaggle.com" for each in facts.SOURCES},
             elsewhere=not api.is_here(self._world.environment),
@@ -107,6 +111,7 @@ class KaggleBackend(Backend):
     def command(self, order: Order) -> Json:
         """The push and the data set. What goes as bytes is named by its digest; secrets are made later."""
         owner = self._sign_in().user
+        order = self._within_quota(order)
         made = promised.program(order)
         dataset = kernel.dataset_name(order, 1)
         text, apart = self._text(order, dataset, made)
@@ -118,7 +123,7 @@ class KaggleBackend(Backend):
         return {
             "dataset": {"ref": f"{owner}/{dataset}", "isPrivate": True, "files": files},
             "kernel": {**kernel.request(owner, order, text, dataset), "text": shown},
-            "text": {"sha256": _digest(text.encode()), "bytes": len(text.encode())},
+            "text": {"sha256": digest(text.encode()), "bytes": len(text.encode())},
         }
 
     def submit(self, order: Order, hand: Hand) -> Json:
@@ -134,6 +139,7 @@ class KaggleBackend(Backend):
         if found is not None:
             self._notes.answered(kernel.name(order))
             return ref
+        order = self._within_quota(order)
         made = promised.program(order)
         text, _ = self._text(order, kernel.dataset_name(order, 1), made)
         kernel.request(owner, order, text, "")  # refused before anything is made
@@ -305,10 +311,13 @@ class KaggleBackend(Backend):
         made_at = self._notes.made_at(dataset)
         return made_at is not None and self._world.wall_s() - made_at > self._world.times.abandoned_s
 
+    def _within_quota(self, order: Order) -> Order:
+        return within(order, lambda: self._hurried().quota(), self._world.times.unused_s(order))
+
     def _for_session(self, order: Order, dataset: str, made: Wheel) -> Json:
         attached = kernel.source(order)
         times = self._world.times
-        packs_s = times.packs_s if order.carried else 0.0
+        packs_s = times.unused_s(order) - times.margin_s
         return {
             "run_url": f"{returned.STORE}/runs/{order.run}" if order.carried else order.run_url,
             "number": order.number,
@@ -318,7 +327,7 @@ class KaggleBackend(Backend):
             "grace_s": order.grace_s,
             "dataset": dataset,
             "wheel": {"name": made.name, "sha256": made.sha256},
-            "session_s": order.within(times.session_s, times.margin_s + packs_s),
+            "session_s": order.within(times.session_s, times.unused_s(order)),
             "margin_s": times.margin_s,
             "packs_s": packs_s,
             "carried": order.carried,
@@ -339,6 +348,7 @@ class KaggleBackend(Backend):
         given = handed.Handed(
             environment=credentials.environment if credentials else {},
             files=credentials.files if credentials else {},
+            until=credentials.until if credentials else None,
             origin=handed.Origin(backend=self.name, host=owner, ref=kernel.ref(owner, order)),
             grace_s=order.grace_s,
             gpu=order.gpu,
@@ -377,7 +387,3 @@ class KaggleBackend(Backend):
         """Whether this was looked for in vain a while ago, too."""
         now = self._world.wall_s()
         return now - self._notes.missed(missed, now) >= self._world.times.missing_s
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from facegan.errors import FaceganError
+from facegan.errors import BadInputError, FaceganError
 from jobs.backends.base import Allowance, Check
 from jobs.backends.kaggle.account import Account
 from jobs.backends.kaggle.api import SIGN_IN, Quota
@@ -23,7 +23,7 @@ def look(sign_in: Callable[[], Account], quota: Callable[[], Quota]) -> Sequence
     try:
         account = sign_in()
         left = allowance(quota())
-    except Auth as error:
+    except (Auth, BadInputError) as error:
         return [Check(name="kaggle: account", ok=False, found=error.message, hint=error.hint or SIGN_IN)]
     except FaceganError as error:
         return [Check(name="kaggle: account", ok=None, found=error.message, hint=error.hint or "")]

@@ -67,7 +67,8 @@ def why(status: Status, said: str) -> str:
     if status.state is State.CANCEL_ACKNOWLEDGED:
         return f"its session was cancelled at Kaggle{reason}"
     if (code := log.exit_code(said)) is not None:
-        return f"its process ended at Kaggle with exit code {code}{reason}"
+        packed = f", and {own}" if (own := log.reason(said)) else ""
+        return f"its process ended at Kaggle with exit code {code}{packed}{reason}"
     if own := log.reason(said):
         return f"it could not begin at Kaggle: {own}"
     return f"its session is over at Kaggle ({status.state.value}){reason}"

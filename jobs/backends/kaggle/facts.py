@@ -70,6 +70,7 @@ SOURCES = (
 )
 
 LATER = "facegan-job resume RUN when one of them has ended"
+AGAIN = "type the same again later"
 CHECK_SITE = "look at the account's settings on kaggle.com: phone verification gives GPUs and internet"
 REFUSALS: Sequence[Words] = (
     Words(part="batch gpu session count", kind="capacity", hint=LATER, sure=Sure.FIELD, seen=SEEN),
@@ -81,31 +82,34 @@ REFUSALS: Sequence[Words] = (
         sure=Sure.FIELD,
         seen=SEEN,
     ),
-    Words(part="phone", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
-    Words(part="verif", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="too many requests", kind="uncertain", hint=AGAIN, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="try again", kind="uncertain", hint=AGAIN, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="internal error", kind="uncertain", hint=AGAIN, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="phone verification", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="verify your phone", kind="auth", hint=CHECK_SITE, sure=Sure.BELIEVED, seen=SEEN),
     Words(
-        part="accelerator",
+        part="unknown accelerator",
         kind="invalid",
         hint="facegan-job backends lists what there is",
         sure=Sure.BELIEVED,
         seen=SEEN,
     ),
     Words(
-        part="machine shape",
+        part="invalid machine shape",
         kind="invalid",
         hint="facegan-job backends lists what there is",
         sure=Sure.BELIEVED,
         seen=SEEN,
     ),
     Words(
-        part="too large",
+        part="source is too large",
         kind="invalid",
         hint="this is a defect: the source is measured first",
         sure=Sure.BELIEVED,
         seen=SEEN,
     ),
-    Words(part="title", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
-    Words(part="slug", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="title must be", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
+    Words(part="slug must be", kind="invalid", hint="choose another --name", sure=Sure.BELIEVED, seen=SEEN),
     Words(
         part="notebook not found",
         kind="invalid",
@@ -114,7 +118,7 @@ REFUSALS: Sequence[Words] = (
         seen=SEEN,
     ),
 )
-"""Looked at from the first to the last."""
+"""Looked at from the first to the last. A push that was refused with words that are only believed is looked for."""
 
 NAME_TAKEN = Words(part="already in use", kind="taken", hint="another name is tried", sure=Sure.FIELD, seen=SEEN)
 """Of a data set: somebody, most likely an earlier try of ours, made one of this name."""

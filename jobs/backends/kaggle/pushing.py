@@ -43,10 +43,13 @@ def _send(api: Api, request: Json, look: Callable[[], Status | None]) -> None:
     except AnswerError as error:
         raise refusals.of_error(error, len(request["text"].encode())) from error
     if said := str(answer.get("error") or ""):
-        if (refusal := refusals.of_text(said)) is not None:
+        refusal = refusals.of_text(said)
+        if refusal is not None and refusals.is_certain(said):
             raise refusal
-        if look() is None:  # words that nobody knows: did it start, all the same?
-            raise InvalidJob(f'Kaggle refuses: "{said}"', hint="facegan-job submit … --dry-run shows what is sent")
+        if look() is None:  # words that nobody knows for certain: did it start, all the same?
+            raise refusal or InvalidJob(
+                f'Kaggle refuses: "{said}"', hint="facegan-job submit … --dry-run shows what is sent"
+            )
     elif invalid := refusals.invalid_sources(answer):
         owner, _, name = str(request["slug"]).partition("/")
         with contextlib.suppress(FaceganError):  # it was started, can only fail, and holds nothing

@@ -8,7 +8,8 @@ from datetime import datetime
 from facegan.errors import FaceganError
 from facegan.experiment import Json
 from jobs.backends.kaggle import facts
-from jobs.refusals import KINDS, Auth, InvalidJob, Quota, Refusal
+from jobs.backends.known import Sure, Words
+from jobs.refusals import KINDS, Auth, InvalidJob, Quota, Refusal, Uncertain
 
 TOO_LARGE = 413
 UNKNOWN_TO_IT = (401, 403, 404)
@@ -25,12 +26,21 @@ class AnswerError(FaceganError):
 
 def of_text(text: str) -> Refusal | None:
     """The refusal that these words mean; `None` when they are not known."""
-    low = text.lower()
-    words = next((each for each in facts.REFUSALS if each.part in low), None)
-    if words is None:
+    if (words := _known(text)) is None:
         return None
     said = f'Kaggle refuses: "{text.strip()}"'
     return KINDS[words.kind](said, hint=words.hint)
+
+
+def is_certain(text: str) -> bool:
+    """Whether somebody has seen Kaggle refuse with these words."""
+    words = _known(text)
+    return words is not None and words.sure is not Sure.BELIEVED
+
+
+def _known(text: str) -> Words | None:
+    low = text.lower()
+    return next((each for each in facts.REFUSALS if each.part in low), None)
 
 
 def with_reset(quota: Quota, resets_at: datetime | None) -> Quota:
@@ -41,7 +51,8 @@ def with_reset(quota: Quota, resets_at: datetime | None) -> Quota:
 
 def of_error(error: AnswerError, size: int) -> Refusal:
     """The refusal that an error status means, of a kernel whose source has `size` bytes."""
-    if (known := of_text(error.text)) is not None:
+    known = of_text(error.text)
+    if known is not None and not isinstance(known, Uncertain):  # the status is a no, whatever the words are
         return known
     if error.status in UNKNOWN_TO_IT:
         return Auth(error.message, hint="is the token still good, and may it make kernels? kaggle.com, settings, API")

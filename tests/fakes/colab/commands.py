@@ -16,6 +16,7 @@ from tests.fakes.colab.machine import Machine
 KNOWN = ("A100", "H100", "L4", "T4", "G4")
 HIGHEST = "A100"
 ADDRESS = "https://accounts.google.com/o/oauth2/auth?response_type=code&state=SECRETSTATE&code_challenge=SECRETCODE"
+SERVICE = "https://colab.research.google.com"
 POOL = "HTTPSConnectionPool(host='colab.research.google.com', port=443): Max retries exceeded with url: /tun/m"
 
 
@@ -204,6 +205,8 @@ class Call:
             self._fail("No valid default credentials found. To authenticate, run:\n\n  gcloud auth …\n")
         if not rules.internet:
             self._traceback(f"ConnectionError: {POOL}")
+        if rules.sign_in == "scope" and self._typed.verb != "whoami":  # [S] the status' own word, and no more
+            self._traceback(f"ColabRequestError: Failed to issue request GET {SERVICE}/tun/m/assignments: Forbidden")
 
     def _banner(self) -> None:
         """Printed by most verbs, once a newer version is known of [S]."""

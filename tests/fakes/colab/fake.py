@@ -45,7 +45,7 @@ class Rules:
     user: str = USER
     version: str = "0.7.5"
     newer: bool = False
-    sign_in: str = "ok"  # "absent", or "expired"
+    sign_in: str = "ok"  # "absent", "expired", or without the "scope" that it takes
     internet: bool = True
     balance: float = 0.0
     entitled: tuple[str, ...] = ("NONE", "T4")

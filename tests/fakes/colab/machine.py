@@ -25,7 +25,8 @@ LAUNCHER = Path(__file__).parent / "kernel_launcher.py"
 INSIDE = "/opt/colab/colab_kernel_launcher.py"  # [F] the kernel's process has such a name
 CARDS = {"T4": "Tesla T4", "L4": "NVIDIA L4", "A100": "NVIDIA A100-SXM4-40GB"}
 NVIDIA_SMI = """#!/bin/sh
-for word in "$@"; do case "$word" in --query-gpu=name) echo "@NAME@"; exit 0 ;; esac; done
+for word in "$@"; do case "$word" in --query-gpu=name) echo "@NAME@"; exit 0 ;;
+--query-gpu=driver_version) echo "580.82.07"; exit 0 ;; esac; done
 echo "| NVIDIA-SMI 580.82.07    Driver Version: 580.82.07    CUDA Version: 13.0 |"
 """
 Printed = Callable[[str, str], object]

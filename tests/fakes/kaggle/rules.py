@@ -35,6 +35,7 @@ class Rules:
     queue_s: float = 20.0  # [F] 13 to 30 s
     saving_s: float = 5.0  # [R] a session whose script has ended runs until its output is saved
     cancelling_s: float = 10.0  # [R] meanwhile the output appears file by file
+    cut_at_quota: bool = False  # a session that runs when the quota ends; somebody read 30.93 of 30 hours [F]
     status_at_cap: str = "ERROR"  # [B]
     kept_at_cap: frozenset[str] = frozenset()  # of "outputs" and "log"; reports disagree, so nothing [F]
     cancel_works: bool = True  # [R] by the id out of the container's name

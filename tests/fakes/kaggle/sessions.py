@@ -12,10 +12,10 @@ from typing import IO
 
 from tests.fakes import rooted
 from tests.fakes.kaggle import sandbox
-from tests.fakes.kaggle.accounts import Account
-from tests.fakes.kaggle.clock import TICK, Clock
+from tests.fakes.kaggle.accounts import Account, used_s
+from tests.fakes.kaggle.clock import TICK, Clock, week_of
 from tests.fakes.kaggle.log import Log
-from tests.fakes.kaggle.rules import ENDED, Rules
+from tests.fakes.kaggle.rules import ENDED, HOUR, Rules
 from tests.fakes.kaggle.sandbox import Machine
 
 CUT, CANCELLED, DELETED, ENDED_BY_ITSELF = "cut off", "cancelled", "deleted", "ended"
@@ -158,11 +158,20 @@ class Session:
             try:
                 process.wait(TICK)
             except subprocess.TimeoutExpired:
-                if self._clock.now() >= self._began + self.wish.limit_s:
+                if self._clock.now() >= self._began + self.wish.limit_s or self._is_over_quota():
                     return CUT
             else:
                 return ENDED_BY_ITSELF
         return self._ended_by or DELETED
+
+    def _is_over_quota(self) -> bool:
+        """By what others of the account have used, and this one until now."""
+        if not self.gpu or not self._rules.cut_at_quota or self._began is None:
+            return False
+        first, last = week_of(self._clock.moment())
+        week = (self._clock.seconds(first), self._clock.seconds(last))
+        used = used_s([*self.account.spent, (self._began, self._clock.now())], week)
+        return used >= self.account.gpu_hours * HOUR
 
     def _saved(self, why: str, *, exit_code: int) -> None:
         self.why = why
