@@ -49,7 +49,7 @@ def rows() -> Iterator[tuple[str, str]]:
     yield f"watch --once over {LIVE:,} live runs, requests to the store", f"{requests:,}"
     yield "the same, requests to their place", f"{asked:,}"
     yield "the same, without the time that those answers take", f"{seconds:.2f} s"
-    yield "rehearse --days 7 --seed 8, in the process", f"{_rehearsed(8, PLACES)[1]:.2f} s"
+    yield "rehearse --days 7 --seed 1, in the process", f"{_rehearsed(1, PLACES)[1]:.2f} s"
     days, seconds = _rehearsed(4, PLACES[:2])
     yield "a week without money, simulated days a second", f"{days / seconds:.1f}"
     yield f"a week of bad luck, mean of {WEEKS}", f"{_seconds(_weeks) / WEEKS:.2f} s"
@@ -58,7 +58,7 @@ def rows() -> Iterator[tuple[str, str]]:
 def _rehearsed(seed: int, places: tuple[str, ...]) -> tuple[float, float]:
     """Simulated days to the run's end, and the seconds that they took."""
     relay = Relay(backends=places, gpu="T4")
-    play = Play(seed=seed, days=7.0, relay=relay, roles=[role(None, "T4", seed)[0]], troubles=FAIR, resumes=10)
+    play = Play(seed=seed, days=7.0, relay=relay, roles=[role(None, seed)[0]], troubles=FAIR, resumes=10)
     began = time.perf_counter()
     days = rehearse(play).events[-1].at / DAY_S
     return days, time.perf_counter() - began
@@ -112,8 +112,9 @@ class _Silence:
     def give_up(self, run: str, why: str) -> None:
         raise AssertionError(f"{run}: {why}")
 
-    def sync(self, names: Sequence[str]) -> None:
+    def sync(self, names: Sequence[str]) -> bool:
         del names
+        return True
 
 
 class _Busy(Spot):

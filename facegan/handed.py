@@ -12,12 +12,15 @@ import json
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 
 RESUME = "facegan-job resume RUN"
+VARIABLE = "FACEGAN_HANDED"  # where it is in a variable
+EXPIRY_MARGIN = timedelta(minutes=2)  # clocks differ, and a last request takes its time
 NOT_WHOLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -46,7 +49,7 @@ class Handed:
     run, counted from its start, where it has such a limit. `cloud` is whose metadata service says when the machine
     is taken back (`facegan.preemption.CLOUDS`), `None` where there is none. `source` is where on the session's machine
     its data are prepared from, as long as nobody has. `found` is what whoever started it found on the machine, for the
-    ledger: its GPUs and their driver.
+    ledger: its GPUs and their driver. `until` is when the credentials end by themselves; `None` for never.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -58,6 +61,11 @@ class Handed:
     cloud: str | None = None
     source: Path | None = None
     found: Json = field(default_factory=dict)
+    until: datetime | None = None
+
+    def left_s(self, now: datetime) -> float | None:
+        """For how many seconds the credentials are to be used: the last checkpoint needs them too."""
+        return None if self.until is None else (self.until - now - EXPIRY_MARGIN).total_seconds()
 
 
 def to_bytes(handed: Handed) -> bytes:
@@ -75,6 +83,7 @@ def to_bytes(handed: Handed) -> bytes:
             "source": None if handed.source is None else str(handed.source),
             "cloud": handed.cloud,
             "found": dict(handed.found),
+            "until": None if handed.until is None else handed.until.isoformat(),
         }
     ).encode()
 
@@ -127,6 +136,7 @@ def _parse(data: bytes) -> Handed:
         source=Path(found["source"]) if found.get("source") else None,
         cloud=found.get("cloud"),
         found=dict(found.get("found") or {}),
+        until=datetime.fromisoformat(found["until"]) if found.get("until") else None,
     )
 
 

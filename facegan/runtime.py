@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             settle=lambda experiment: settle(
                 experiment.data, given.source, store, attendant(experiment, stop, console.say)
             ),
-            budget_s=shorter(given.budget_s, asked.budget_s),
+            budget_s=shorter(given.budget_s, asked.budget_s, given.left_s(datetime.now(UTC))),
             build=lambda experiment: build_trainer(
                 experiment, run, store, attendant(experiment, stop, console.say), gpu=given.gpu
             ),
@@ -102,9 +102,9 @@ def _given(file: Path | None, variable: str | None) -> handed.Handed:
     return handed.read(file) if file else handed.Handed()
 
 
-def shorter(one: float | None, other: float | None) -> float | None:
-    """The stricter of two limits, where there are any."""
-    return min((limit for limit in (one, other) if limit is not None), default=None)
+def shorter(*limits: float | None) -> float | None:
+    """The strictest of these limits, where there are any."""
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def new_id() -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 
 from facegan.errors import FaceganError
 from jobs.backends.base import Allowance, Backend
+from jobs.patience import at_once
 
 Said = Allowance | FaceganError | None
 """What a place says is left; why it does not say; `None` where it has no quota."""
@@ -15,20 +15,14 @@ Said = Allowance | FaceganError | None
 
 def ask(places: Mapping[str, Backend], patience_s: float) -> dict[str, Said]:
     """What each place says is left, all asked at once; one that takes too long has not answered."""
-    answers: dict[str, Said] = {}
 
-    def one(name: str) -> None:
+    def one(name: str) -> Said:
         try:
-            answers[name] = places[name].quota()
+            return places[name].quota()
         except FaceganError as error:
-            answers[name] = error
+            return error
 
-    threads = [threading.Thread(target=one, args=(name,), daemon=True) for name in places]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + patience_s
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    answers = at_once(places, one, patience_s, time.monotonic)
     silent = FaceganError(f"it says nothing for {patience_s:.0f} s")
     return {name: answers.get(name, silent) for name in places}
 

@@ -42,7 +42,12 @@ class Wheel:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+        return digest(self.data)
+
+
+def digest(data: bytes) -> str:
+    """The SHA-256 by which what is sent is known."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def wheel(packages: Sequence[ModuleType] = WHOLE) -> Wheel:

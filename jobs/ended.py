@@ -17,6 +17,7 @@ from facegan.experiment import Json
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS ended (store TEXT, run TEXT, at REAL, view TEXT, PRIMARY KEY (store, run))",
+    "CREATE TABLE IF NOT EXISTS watched (store TEXT, run TEXT, PRIMARY KEY (store, run))",
     "CREATE TABLE IF NOT EXISTS synced (store TEXT, run TEXT, tracking TEXT, PRIMARY KEY (store, run, tracking))",
 )
 
@@ -31,6 +32,15 @@ class EndedRuns:
     def names(self) -> set[str]:
         return {row[0] for row in self._ask("SELECT run FROM ended WHERE store = ?", self._store)}
 
+    def watched(self) -> set[str]:
+        """Those that a watch has seen end: what there was to tell was told, and MLflow has them whole."""
+        return {row[0] for row in self._ask("SELECT run FROM watched WHERE store = ?", self._store)}
+
+    def watch_ended(self, runs: Sequence[str]) -> None:
+        """No watch of this machine has to look at these again."""
+        if runs:
+            self._write("INSERT OR REPLACE INTO watched VALUES (?, ?)", [(self._store, run) for run in runs])
+
     def newest(self, count: int | None) -> list[Json]:
         """The views of those that ended last, the newest first; all of them for `None`."""
         rows = self._ask(
@@ -44,9 +54,7 @@ class EndedRuns:
         if not views:
             return
         rows = [(self._store, view["run"], view["at"], json.dumps(view)) for view in views]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._open()) as database, database:
-            database.executemany("INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)", rows)
+        self._write("INSERT OR REPLACE INTO ended VALUES (?, ?, ?, ?)", rows)
 
     def unsynced(self, tracking: str) -> list[str]:
         """Those that a tracking server is not known to have whole."""
@@ -57,16 +65,18 @@ class EndedRuns:
 
     def synced(self, tracking: str, runs: Sequence[str]) -> None:
         """Remember that a tracking server has these runs whole. Only final ones are asked about again."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._open()) as database, database:
-            rows = [(self._store, run, tracking) for run in runs]
-            database.executemany("INSERT OR REPLACE INTO synced VALUES (?, ?, ?)", rows)
+        self._write("INSERT OR REPLACE INTO synced VALUES (?, ?, ?)", [(self._store, run, tracking) for run in runs])
 
     def forget(self, run: str) -> None:
         if self._path.exists():
             with closing(self._open()) as database, database:
-                database.execute("DELETE FROM ended WHERE store = ? AND run = ?", (self._store, run))
-                database.execute("DELETE FROM synced WHERE store = ? AND run = ?", (self._store, run))
+                for table in ("ended", "watched", "synced"):
+                    database.execute(f"DELETE FROM {table} WHERE store = ? AND run = ?", (self._store, run))  # noqa: S608
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self._open()) as database, database:
+            database.executemany(statement, rows)
 
     def _ask(self, question: str, *values: object) -> list[tuple[str]]:
         if not self._path.exists():

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from facegan.ledger import Ledger
 from facegan.verify import Finding, Head, lacks
 from jobs.tables import opened
 
-_TABLES = {"heads": "store TEXT, run TEXT, seq INTEGER, digest TEXT, PRIMARY KEY (store, run)"}
+_TABLES = {
+    "heads": "store TEXT, run TEXT, seq INTEGER, digest TEXT, PRIMARY KEY (store, run)",
+    "accepted": "store TEXT, run TEXT, PRIMARY KEY (store, run)",
+}
 _FURTHER = (
     "INSERT INTO heads VALUES (?, ?, ?, ?) ON CONFLICT (store, run) DO UPDATE SET seq = excluded.seq, "
     "digest = excluded.digest WHERE excluded.seq > heads.seq"
@@ -48,9 +52,33 @@ class Heads:
 
     def forget(self, run: str) -> None:
         """A run that was removed may be made anew under its name."""
+        self._delete("heads", run)
+        self._delete("accepted", run)
+
+    def accept(self, run: str) -> None:
+        """Its ledger is taken as it is: forget what was seen of it, and have the next copy take MLflow's mark back."""
+        self._delete("heads", run)
+        with contextlib.suppress(sqlite3.Error, OSError), opened(self._path, _TABLES) as database:
+            database.execute("INSERT OR REPLACE INTO accepted VALUES (?, ?)", (self._store, run))
+
+    def accepted(self, runs: Sequence[str]) -> list[str]:
+        """Which of these MLflow was not told of yet that they are accepted as they are."""
+        if not self._path.exists():
+            return []
+        with contextlib.suppress(sqlite3.Error, OSError), opened(self._path, _TABLES) as database:
+            rows = database.execute("SELECT run FROM accepted WHERE store = ?", (self._store,)).fetchall()
+            return [run for (run,) in rows if run in runs]
+        return []
+
+    def told(self, runs: Sequence[str]) -> None:
+        """MLflow has these as they are now."""
+        for run in runs:
+            self._delete("accepted", run)
+
+    def _delete(self, table: str, run: str) -> None:
         if self._path.exists():
             with contextlib.suppress(sqlite3.Error, OSError), opened(self._path, _TABLES) as database:
-                database.execute("DELETE FROM heads WHERE store = ? AND run = ?", (self._store, run))
+                database.execute(f"DELETE FROM {table} WHERE store = ? AND run = ?", (self._store, run))  # noqa: S608
 
 
 HERE = "this machine"

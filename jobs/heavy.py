@@ -118,11 +118,18 @@ def head(context: Context, run: str) -> Head | None:
     return Head(**found) if found else None
 
 
-def sync(context: Context, runs: Sequence[str], *, json: bool = False, quiet: bool = True) -> int:
-    """Copy what these runs have committed to MLflow; the exit code. Unless `quiet`, say what was copied."""
+def sync(
+    context: Context, runs: Sequence[str], accepted: Sequence[str] = (), *, json: bool = False, quiet: bool = True
+) -> int:
+    """Copy what these runs have committed to MLflow; the exit code. Unless `quiet`, say what was copied.
+
+    Of those that are `accepted`, MLflow forgets what it has seen of their ledgers.
+    """
     if not has("mlflow"):
         sys.stderr.write("error: MLflow is not installed here, so nothing is copied there\n")
         sys.stderr.write("hint: pip install 'facegan-job[track]'\n")
         return 1
     arguments = [*sync_arguments(context, runs), *(["--json"] if json else [])]
+    for run_ in accepted:
+        arguments += ["--accept", layout.run_url(context.store.url, run_)]
     return run(context, *arguments, quiet=quiet)

@@ -225,7 +225,7 @@ def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, 
         asked, luggage=luggage, is_open=lambda: ledger.refresh().session(session.number) is not None
     )
     try:
-        ref = where.backend.submit(asked, _hand(context, ledger, say))
+        ref = where.backend.submit(asked, _hand(context, ledger, where, say))
     except Uncertain:
         raise
     except Refusal as refusal:
@@ -241,11 +241,12 @@ def start(context: Context, ledger: Ledger, where: Place, session: OpenSession, 
     return ledger.append(decide)
 
 
-def _hand(context: Context, ledger: Ledger, say: Callable[[str], object]) -> Hand:
+def _hand(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object]) -> Hand:
     def hand() -> Credentials | None:
         if not has_account(context.store.url):
             return None
-        made = credentials.mint(context, ledger, context.settings.role or None)
+        longest_s = where.backend.capabilities().session_s
+        made = credentials.mint(context, ledger, context.settings.role or None, longest_s)
         for warning in made.warnings:
             say(f"warning: {warning}")
         return made

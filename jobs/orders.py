@@ -23,6 +23,7 @@ from jobs.context import Context
 from jobs.errors import JobError
 from jobs.prices import Price
 
+WITHOUT = "none"  # the GPU of who wants to train on the CPU
 SHORTEST_GRACE_S = 60.0  # between the wish to stop a session and its end
 
 
@@ -74,7 +75,7 @@ def place(
         )
     if able.elsewhere and scheme in able.stores:
         loopback.require_elsewhere(f'sessions on backend "{name}"', context.store.url, os.environ)
-    found = None if gpu is None else _gpu(name, able, gpu)
+    found = None if gpu is None or gpu.lower() == WITHOUT else _gpu(name, able, gpu)
     if fetch:
         chosen.fetch(found)
     bundle = chosen.bundle(found)
@@ -88,7 +89,7 @@ def _gpu(name: str, able: Capabilities, gpu: str) -> str:
         if known.lower() == gpu.lower():
             return known
     has = f"it has {', '.join(able.gpus)}" if able.gpus else "it has none; leave --gpu out to train on the CPU"
-    for known, why in able.retired.items():
+    for known, why in able.absent.items():
         if known.lower() == gpu.lower():
             raise BadInputError(f'the GPU "{known}" is {why}', hint=has)
     raise BadInputError(f'backend "{name}" has no GPU "{gpu}"', hint=has)
@@ -171,10 +172,13 @@ def _limit_s(where: Place, spent: Spending) -> float | None:
     return where.budget.left_s(spent, usd_h)
 
 
-def spent(ledger: Ledger) -> Spending:
-    """What the run has cost so far. What may live on is counted with all the time that it was given."""
+def committed(ledger: Ledger) -> Spending:
+    """What the run may have cost in the end, should nothing more be asked for.
+
+    What may live on is counted with all the time that it was given: what is asked for beside it is paid from the rest.
+    """
     limits = {each.number: each.limit_s for each in ledger.fold.open if each.limit_s is not None}
-    return spending(hours.read(ledger).sessions, limits)
+    return spending(hours.read(ledger).sessions, limits, ledger.writer.wall_s())
 
 
 def following(ledger: Ledger, where: Place, number: int) -> OpenSession:
@@ -183,7 +187,7 @@ def following(ledger: Ledger, where: Place, number: int) -> OpenSession:
     Raises:
         JobError: the budget does not pay for it.
     """
-    asked = _asked(where, number, Spending() if where.budget.is_open or number == 1 else spent(ledger))
+    asked = _asked(where, number, Spending() if where.budget.is_open or number == 1 else committed(ledger))
     if not asked.carried:
         return asked
     url = layout.run_url(ledger.store.url, ledger.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import infra
 from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.known import Sure
+from jobs.backends.vm import ON_DEMAND, SPOT
 
-SPOT, ON_DEMAND = "spot", "on-demand"
 FREE, OWN, SAID = "free", "own", "said"
 TABLE_OF = {"batch": "ec2"}
 """Backends whose machines are another's."""
@@ -22,7 +23,9 @@ AT_HOME = frozenset({"local", "docker"})
 """Backends whose machines are the user's own, unless the user says what they cost."""
 
 ON_SPOT = frozenset({"ec2", "gce", "batch"})
-"""Backends that have machines on spot."""
+"""Backends that have machines on spot, each host of which is a region or in one."""
+
+ZONE = re.compile(r"(?<=\d)-[a-z]$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ class Price:
 
     def __str__(self) -> str:
         if self.usd_h is None:
-            return "a price that is not known"
+            return f"a price that is not known{' in ' if self.region else ''}{self.region}"
         if self.market in {FREE, OWN}:
             return "nothing to pay"
         where = f"{', ' if self.region else ''}{self.region}"
@@ -105,7 +108,8 @@ def offered(backend: str, gpu: str | None) -> Offered | None:
 def price(backend: str, gpu: str | None, market: str = "", host: str | None = None, said: float | None = None) -> Price:
     """What an hour costs there. `said` is the user's own word: it counts wherever money may be asked.
 
-    A machine of the user's own costs nothing, unless it is another `host` of theirs, and they say what it costs.
+    A machine of the user's own costs nothing, unless it is another `host` of theirs, and they say what it costs. In
+    another region than the table's, a price is not known: it may be more there.
     """
     if backend in AT_HOME:
         return Price(usd_h=0.0, market=OWN) if said is None or host is None else Price(usd_h=said, market=SAID)
@@ -117,6 +121,8 @@ def price(backend: str, gpu: str | None, market: str = "", host: str | None = No
     chosen = (market or SPOT) if backend in ON_SPOT else ON_DEMAND
     if row is None or not row.on_demand_usd:
         return Price(usd_h=None, market=chosen)
+    if (there := _region(backend, host)) not in {None, row.region}:
+        return Price(usd_h=None, market=chosen, region=there or "")
     on_spot = chosen == SPOT and bool(row.spot_usd)
     return Price(
         usd_h=max(row.spot_usd if on_spot else row.on_demand_usd),
@@ -126,6 +132,13 @@ def price(backend: str, gpu: str | None, market: str = "", host: str | None = No
         sure=row.sure.name.lower(),
         region=row.region,
     )
+
+
+def _region(backend: str, host: str | None) -> str | None:
+    """The region that a host of these backends is or is in: it may be a zone, and have a project before it."""
+    if host is None or backend not in ON_SPOT:
+        return None
+    return ZONE.sub("", host.rpartition("/")[2])
 
 
 def parse(text: str, key: str = "price") -> float | None:

@@ -237,8 +237,8 @@ def _running(fold: Fold, signs: _Signs) -> str:
 
 
 def day(at: float) -> str:
-    """A time of the coming days, as a person says it."""
-    return f"{datetime.fromtimestamp(at, UTC):%A %d %B %H:%M} UTC"
+    """A time of the coming days, in Unix seconds, as a person says it."""
+    return f"{datetime.fromtimestamp(at, UTC):%A %d %B at %H:%M} UTC"
 
 
 def _seconds(at: str) -> float:

@@ -112,5 +112,5 @@ def _read(path: Path) -> dict[str, str]:
         if key not in KEYS:
             raise unknown(f'setting in "{path}"', key, KEYS)
         if not isinstance(value, str):
-            raise BadInputError(f'{key} in "{path}" must be a text, not "{value}"')
+            raise BadInputError(f'{key} in "{path}" must be a text, not "{value}"', hint=f'{key} = "{value}"')
     return values

@@ -9,6 +9,11 @@ from facegan.spending import Spending, spending
 MOST = 8  # sessions that are added up without being asked to: each is some twenty requests to the store
 
 
+def so_far(ledger: Ledger) -> Spending:
+    """What it cost until now; of a session that is open and has begun, until it was heard of last."""
+    return spending(hours.read(ledger).sessions, now_s=ledger.writer.wall_s())
+
+
 def spent(ledger: Ledger, sessions: int) -> Spending | None:
     """What it cost; `None` where it had so many sessions that only the receipt adds them up."""
-    return spending(hours.read(ledger).sessions) if sessions <= MOST else None
+    return so_far(ledger) if sessions <= MOST else None

@@ -30,9 +30,12 @@ def sweep_at(context: Context, ledger: Ledger, backend: str, host: str | None) -
     """Have one place remove what ended sessions of the run left there, if it answers."""
     if backend not in BACKENDS:
         return
-    keep = [session.number for session in ledger.fold.open]
+    fold, url = ledger.fold, layout.run_url(context.store.url, ledger.run)
+    keep = [session.number for session in fold.open]
     with contextlib.suppress(FaceganError):
-        open_backend(backend, context.settings, host=host).sweep(layout.run_url(context.store.url, ledger.run), keep)
+        place = open_backend(backend, context.settings, host=host)
+        place.give_back(url, lambda number: number <= fold.newest and number not in keep)
+        place.sweep(url, keep)
 
 
 def _left(ledger: Ledger, fold: Fold) -> list[tuple[str, str | None]]:

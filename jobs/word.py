@@ -5,6 +5,7 @@ A session hears `stop` and `cancel` through the store. After a `cancel`, `end` s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -208,15 +209,18 @@ def _end(context: Context, ledger: Ledger, session: OpenSession, *, delete: bool
 def remove(context: Context, ledger: Ledger) -> int:
     """Delete the run and all it committed; the number of objects.
 
-    The crash argument: the ledger goes last, from its second entry on; its first and its newest go at the
-    very end. What a killed removal leaves is thus either the whole ledger, without which nothing begins at
-    step 0 that ever had a checkpoint, or one with a gap, on which no session begins and no entry follows. It
-    is seen as damaged, and can be removed again.
+    What its sessions left at their places goes before anything else: the ledger says where that is. The crash
+    argument: the ledger goes last, from its second entry on; its first and its newest go at the very end. What a
+    killed removal leaves is thus either the whole ledger, without which nothing begins at step 0 that ever had a
+    checkpoint, or one with a gap, on which no session begins and no entry follows. It is seen as damaged, and can be
+    removed again.
 
     Raises:
         JobError: a session is open.
     """
     _require_closed(context, ledger)
+    with contextlib.suppress(DamagedError):
+        sweeping.sweep(context, ledger)
     keys = list(context.store.list(layout.run(ledger.run)))
     entries = [key for key in keys if key.startswith(layout.ledger(ledger.run))]
     rest = [key for key in keys if not key.startswith(layout.ledger(ledger.run))]

@@ -34,7 +34,10 @@ def main(arguments: Sequence[str]) -> int:
         raise BadInputError("no tracking server is named", hint=f"give --tracking-uri, or set {URI_VARIABLE}")
     ledgers = [_ledger(url) for url in dict.fromkeys(asked.run_url)]
     server = Server.open(uri, asked.artifacts)
-    copies = [Copy(ledger=ledger, server=server, say=_say) for ledger in ledgers]
+    copies = [
+        Copy(ledger=ledger, server=server, say=_say, accepted=url in asked.accept)
+        for url, ledger in zip(dict.fromkeys(asked.run_url), ledgers, strict=True)
+    ]
     try:
         return _watch(copies, asked.watch, asked.json)
     except KeyboardInterrupt:
@@ -63,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tracking-uri", help=f"the MLflow server; {URI_VARIABLE} where it holds a password")
     parser.add_argument("--artifacts", help="folder or URI for the artifacts of new experiments")
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="RUN-URL",
+        help="its ledger is taken as it is, whatever was seen",
+    )
     parser.add_argument(
         "--watch", type=float, metavar="SECONDS", help="again and again, until terminated or left alone"
     )

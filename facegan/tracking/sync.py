@@ -68,12 +68,14 @@ class Held:
 class Copy:
     """One run and its MLflow run. Kept between updates, it reads and writes only what is new.
 
-    `say` takes what a person should know: damage, and a model that cannot be made here.
+    `say` takes what a person should know: damage, and a model that cannot be made here. Where the ledger is `accepted`
+    as it is, what MLflow has seen of it before counts no more.
     """
 
     ledger: Ledger
     server: Server
     say: Callable[[str], object]
+    accepted: bool = False
     _history: History = field(init=False)
     _home: Home = field(init=False)
     _run_id: str = ""
@@ -160,7 +162,7 @@ class Copy:
 
     def _head(self, there: There, seq: int) -> dict[str, str]:
         """How far MLflow has seen the ledger now; nothing, where the ledger lacks what it had seen before."""
-        before = words.head_of(there.tags)
+        before = None if self.accepted else words.head_of(there.tags)
         if before is not None and (found := lacks(self.ledger, before, "MLflow")) is not None:
             self._tell(f"the ledger entry {found.object} {found.how}: facegan-job verify {self.ledger.run} --tracking")
             return {}

@@ -19,6 +19,9 @@ from jobs.carrying.packing import Luggage
 
 LAST_WORDS_CHARACTERS = 4000
 
+SPARED_S = 900.0
+"""A machine without a session that is not older is left alone: when its session ends early, it removes itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -75,11 +78,11 @@ class Fate:
 class Capabilities:
     """What a backend can do. `gpus` by the names its users type; `stores` by URL scheme.
 
-    `instead` says what to do about a store that it could reach in other circumstances, by scheme. `retired` are the
-    GPUs that it had, each with the reason why there is none; `session_s` is its longest session, where it has a limit.
-    `data_there` are the known data sets that it has itself, so that a session can prepare them, and what they are
-    called there. Sessions cannot reach stores of the schemes that it `carries`: they are given a copy of the run.
-    To sessions `elsewhere` this machine's loopback is their own.
+    `instead` says what to do about a store that it could reach in other circumstances, by scheme. `absent` are GPUs
+    that its users may ask for, each with the reason why there is none; `session_s` is its longest session, where it
+    has a limit. `data_there` are the known data sets that it has itself, so that a session can prepare them, and what
+    they are called there. Sessions cannot reach stores of the schemes that it `carries`: they are given a copy of the
+    run. To sessions `elsewhere` this machine's loopback is their own.
     """
 
     summary: str
@@ -87,7 +90,7 @@ class Capabilities:
     stores: Sequence[str]
     data_is_here: bool
     instead: Mapping[str, str] = field(default_factory=dict)
-    retired: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
     session_s: float | None = None
     data_there: Mapping[str, str] = field(default_factory=dict)
     carries: Sequence[str] = ()
@@ -239,6 +242,13 @@ class Backend(Protocol):
     @abstractmethod
     def sweep(self, run_url: str, keep: Collection[int]) -> None:
         """Remove what ended sessions of the run left behind there; `keep` are the numbers that have not ended."""
+
+    def give_back(self, run_url: str, ended: Callable[[int], bool]) -> None:
+        """Give back what was asked for and never begun of the numbers that have `ended` for certain.
+
+        For places where `sweep` has to wait with that, because others may be about to begin it.
+        """
+        del run_url, ended
 
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
         """End a session at once, for certain. Of one that has ended, it is no error. It may take some seconds.

@@ -1,6 +1,7 @@
-"""How long sessions are waited for at each place, and what they do before their first step: one dated table.
+"""How long sessions are waited for at each place, what they do before their first step, and how they are lost.
 
-Nothing here was tried on a live account by this project, and a plan takes the user's own sessions first. Seconds.
+One dated table, which plans and rehearsals both read. Nothing here was tried on a live account by this project, and a
+plan takes the user's own sessions first. Seconds.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ class Waiting:
     """From the order to the session's beginning: `likely`, and one time in ten less than `low` or more than `high`.
 
     `start_s` is from there to the first step: the machine's program, TensorFlow, what is restored, what is compiled.
-    `taken_per_h` is how often an hour a machine is taken back, where it is only lent. `week_s` is the quota of a week,
-    which begins on Saturday at 00:00 UTC, for when the place does not say what is left of it.
+    `taken_per_h` is how often an hour a machine is taken back, where it is only lent; `fails_per_h`, how often a
+    session ends there without any reason, which is rehearsed, and which widens the spread of a plan. `week_s` is the
+    quota of a week, which begins on Saturday at 00:00 UTC, for when the place does not say what is left of it.
     """
 
     low: float
@@ -29,6 +31,7 @@ class Waiting:
     high: float
     start_s: float
     taken_per_h: float = 0.0
+    fails_per_h: float = 0.0
     week_s: float | None = None
     sure: Sure = Sure.BELIEVED
     seen: str = SEEN
@@ -36,18 +39,21 @@ class Waiting:
 
 WAITING: Mapping[str, Waiting] = MappingProxyType(
     {
-        "local": Waiting(low=0.0, likely=1.0, high=5.0, start_s=45.0),
-        "docker": Waiting(low=1.0, likely=5.0, high=30.0, start_s=60.0),
+        "local": Waiting(low=0.0, likely=1.0, high=5.0, start_s=45.0, fails_per_h=0.05),
+        "docker": Waiting(low=1.0, likely=5.0, high=30.0, start_s=60.0, fails_per_h=0.025),
         "kaggle": Waiting(
             low=13.0,
             likely=30.0,
             high=300.0,
             start_s=120.0,
+            fails_per_h=0.01,
             week_s=kaggle.GPU_WEEK_S.value,
             sure=Sure.FIELD,
             seen="2026-10",
         ),
-        "colab": Waiting(low=20.0, likely=30.0, high=120.0, start_s=120.0, sure=Sure.FIELD, seen="2026-10"),
+        "colab": Waiting(
+            low=20.0, likely=30.0, high=120.0, start_s=120.0, fails_per_h=1 / 6, sure=Sure.FIELD, seen="2026-10"
+        ),
         "gradient": Waiting(low=30.0, likely=120.0, high=900.0, start_s=180.0),
         "batch": Waiting(low=60.0, likely=180.0, high=900.0, start_s=420.0, taken_per_h=0.02),
         "ec2": Waiting(low=30.0, likely=60.0, high=600.0, start_s=420.0, taken_per_h=0.02),

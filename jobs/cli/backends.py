@@ -31,7 +31,7 @@ def backends(json: options.Json = False) -> None:
                 ", ".join(able.gpus) or "none",
                 f"up to {duration(able.session_s)}" if able.session_s else "any length",
                 allowances.words(left[name]),
-                ", ".join(able.stores),
+                ", ".join([*able.stores, *(f"{scheme} (a copy)" for scheme in able.carries)]),
                 able.summary,
             )
             for name, able in found.items()
@@ -43,7 +43,7 @@ def backends(json: options.Json = False) -> None:
 
 def _notes(found: Mapping[str, Capabilities], left: Mapping[str, Allowance | FaceganError | None]) -> Iterable[str]:
     for name, able in found.items():
-        yield from (f"{name}: {gpu} is {why}" for gpu, why in able.retired.items())
+        yield from (f"{name}: {gpu} is {why}" for gpu, why in able.absent.items())
         said = left[name]
         if isinstance(said, FaceganError):
             yield f"{name}: {said.message}"
@@ -60,9 +60,10 @@ def _to_json(name: str, able: Capabilities, left: Allowance | FaceganError | Non
         "name": name,
         "summary": able.summary,
         "gpus": list(able.gpus),
-        "retired": dict(able.retired),
+        "absent": dict(able.absent),
         "session_s": able.session_s,
         "stores": list(able.stores),
+        "carries": list(able.carries),
         "quota": quota,
         "no_answer": left.message if isinstance(left, FaceganError) else None,
     }

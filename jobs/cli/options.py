@@ -31,8 +31,13 @@ Price = Annotated[
     float | None,
     typer.Option("--price", metavar="USD", min=0.0, help="What an hour costs where it is not free; else a table says."),
 ]
-Host = Annotated[str | None, typer.Option("--host", help="Which engine of the backend: ssh://me@gpu-box.")]
-Gpu = Annotated[str | None, typer.Option("--gpu", help="Name of a GPU of the backend; case does not matter.")]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", help="Which engine, region or project of the backend: ssh://me@gpu-box, us-east-1."),
+]
+Gpu = Annotated[
+    str | None, typer.Option("--gpu", help="Name of a GPU of the backend, in letters of either case; none: the CPU.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Run = Annotated[str, typer.Argument(help="Id of a run, or the beginning of one.", metavar="RUN")]
 Runs = Annotated[list[str], typer.Argument(help="Ids of runs, or their beginnings.", metavar="RUN…")]

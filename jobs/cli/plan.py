@@ -19,7 +19,8 @@ from jobs.cli import options, output
 from jobs.context import Context
 from jobs.planning.moments import parse as moment
 from jobs.planning.plan import Leg, Plan
-from jobs.planning.prospects import Terms
+from jobs.planning.prospects import Prospect, Terms
+from jobs.run import day
 from jobs.supervision import foresight
 from jobs.supervision.foresight import Asked, Planned
 from jobs.supervision.policy import parse
@@ -50,6 +51,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter an option
         float | None,
         typer.Option("--budget", min=0.0, metavar="USD", help="The fastest plan that costs no more than that."),
     ] = None,
+    max_hours: options.MaxHours = None,
     price: options.Price = None,
     overrides: Annotated[
         list[str] | None,
@@ -63,7 +65,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one parameter an option
     runs.make_home(context)
     until = None if deadline is None else moment(deadline, context.writer.wall_s())
     names = None if backend is None else parse(backend)
-    asked = Asked(backends=names, gpu=gpu, usd_h=price, terms=Terms(budget=budget, deadline=until))
+    asked = Asked(backends=names, gpu=gpu, usd_h=price, terms=Terms(budget=budget, deadline=until, hours=max_hours))
     found = _made(context, what, overrides or (), asked)
     if json:
         output.as_json(_to_json(found))
@@ -131,16 +133,16 @@ def _verdict(found: Planned) -> Iterator[str]:
         return
     count = len(made.legs)
     yield (
-        f"done {_day(made.ends)}, in {duration(made.ends - found.course.now)}: "
+        f"done {day(made.ends)}, in {duration(made.ends - found.course.now)}: "
         f"{count} session{'s' if count > 1 else ''}, {_cost(made.usd)}"
     )
     late = made.spread.late
-    until = "never, one time in ten" if late == float("inf") else _day(late)
-    yield f"eight times in ten between {_day(made.spread.early)} and {until}"
+    until = "never, one time in ten" if late == float("inf") else day(late)
+    yield f"eight times in ten between {day(made.spread.early)} and {until}"
     if terms.deadline is not None:
         met = "no plan ends by" if made.is_late else "the cheapest that ends by"
         share = "" if made.spread.in_time is None else f"; in time {100 * made.spread.in_time:.0f} times in 100"
-        yield f"{met} {_day(terms.deadline)}{share}"
+        yield f"{met} {day(terms.deadline)}{share}"
 
 
 def _to_json(found: Planned) -> dict[str, Any]:
@@ -153,6 +155,7 @@ def _to_json(found: Planned) -> dict[str, Any]:
         "steps": found.course.steps,
         "deadline": found.terms.deadline,
         "budget_usd": found.terms.budget,
+        "max_hours": found.terms.hours,
         "legs": [_leg_to_json(leg) for leg in made.legs],
         "unfit": [asdict(each) for each in made.unfit],
         "ends": made.ends,
@@ -162,6 +165,19 @@ def _to_json(found: Planned) -> dict[str, Any]:
         "why": made.why,
         "notes": list(found.notes),
         "rests_on": {each.backend: list(each.rests_on) for each in found.prospects},
+        "places": [_place_to_json(each) for each in found.prospects],
+    }
+
+
+def _place_to_json(place: Prospect) -> dict[str, Any]:
+    meter = place.meter
+    return {
+        "backend": place.backend,
+        "gpu": place.gpu,
+        "cap_s": place.cap_s,
+        "quota_left_s": None if meter is None else meter.left_s,
+        "quota_resets_at": None if meter is None else meter.resets_at,
+        "usd_per_h": place.usd_per_h,
     }
 
 
@@ -179,7 +195,3 @@ def _cost(usd: float) -> str:
 
 def _short(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%a %d %b %H:%M}"
-
-
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%A %d %B at %H:%M} UTC"

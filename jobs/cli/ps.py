@@ -67,7 +67,8 @@ class _Quotas:
 
 def _list(context: Context, quotas: _Quotas | None, *, every: bool, json: bool) -> None:
     rests = _rests(context)
-    live: list[Mapping[str, Any]] = [_with_rest(view, rests) for view in runs.live(context)]
+    now = context.writer.wall_s()
+    live: list[Mapping[str, Any]] = [_with_rest(view, rests, now) for view in runs.live(context)]
     if quotas is not None:
         quotas.ask(name for view in live if (name := _where(view)) in BACKENDS)
         live = [_with_quota(view, quotas.said) for view in live]
@@ -78,7 +79,6 @@ def _list(context: Context, quotas: _Quotas | None, *, every: bool, json: bool) 
     if not listed:
         output.say(f"no runs in {context.store.url}\nhint: facegan-job submit dcgan-mnist")
         return
-    now = context.writer.wall_s()
     header = HEADER if quotas is None else (*HEADER[:QUOTA], "QUOTA", *HEADER[QUOTA:])
     output.table(header, (_row(view, now, with_quota=quotas is not None) for view in listed))
 
@@ -91,12 +91,17 @@ def _rests(context: Context) -> Mapping[str, Rested]:
         return {}
 
 
-def _with_rest(view: RunView, rests: Mapping[str, Rested]) -> dict[str, Any]:
-    """What a watch has decided since the run moved last is why it does not go on."""
+def _with_rest(view: RunView, rests: Mapping[str, Rested], now: float) -> dict[str, Any]:
+    """What a watch has decided since the run moved last is why it does not go on; unless its time has come."""
     rested = rests.get(view.run)
     if rested is None or rested.seq != view.seq or view.backend:
         return view.to_json()
-    return {**view.to_json(), "why": f"{rested.why}; {view.why.rpartition('; ')[2]}"}
+    last = view.why.rpartition("; ")[2]
+    if rested.until is not None and rested.until <= now:
+        since = duration(now - rested.until)
+        past = f"that was {since} ago, and no watch has looked here since"
+        return {**view.to_json(), "why": f"{rested.why}; {past}; {last}"}
+    return {**view.to_json(), "why": f"{rested.why}; {last}"}
 
 
 def _where(view: Mapping[str, Any]) -> str:

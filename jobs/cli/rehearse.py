@@ -15,11 +15,11 @@ from jobs.rehearsal import picture, timeline
 from jobs.rehearsal.casting import role
 from jobs.rehearsal.promises import BrokenError
 from jobs.rehearsal.script import FAIR
-from jobs.rehearsal.terms import of
+from jobs.rehearsal.terms import TERMS, of
 from jobs.rehearsal.world import Play
 from jobs.rehearsal.world import rehearse as play
 from jobs.supervision.past import Relay
-from jobs.supervision.policy import parse
+from jobs.supervision.policy import AUTO, parse
 
 DEFAULT = "kaggle,colab,ec2"
 RESUMES = 10
@@ -30,7 +30,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option
         str | None, typer.Argument(help="Name or TOML file of an experiment; a made-up one, if none.")
     ] = None,
     backend: Annotated[
-        str, typer.Option("--backend", metavar="NAME[,NAME…]", help="Where sessions may run; the first that can does.")
+        str,
+        typer.Option("--backend", metavar="NAME[,NAME…]|auto", help="Where sessions may run; the first that can does."),
     ] = DEFAULT,
     gpu: Annotated[str, typer.Option("--gpu", help="Name of a GPU of the backends.")] = "T4",
     days: Annotated[float, typer.Option("--days", min=0.1, max=60.0, help="How long the rehearsal goes on.")] = 7.0,
@@ -47,15 +48,17 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option
     Nothing is asked of any account, and nothing is left behind.
     """
     names = parse(backend)
+    is_auto = names == (AUTO,)
+    names = tuple(TERMS) if is_auto else names
     fitting = [name for name in names if gpu.lower() in map(str.lower, of(name).speeds)]
     if not fitting:
         known = sorted({each for name in names for each in of(name).speeds})
         raise BadInputError(
             f'none of these backends has a GPU "{gpu}" in a rehearsal', hint=f"they have {', '.join(known)}"
         )
-    cast, known_by = role(None if experiment is None else recipe.load(experiment), gpu, seed)
+    cast, known_by = role(None if experiment is None else recipe.load(experiment), seed)
     allowed = Budget(usd=budget, hours=max_hours)
-    relay = Relay(backends=names, gpu=gpu, budget=allowed)
+    relay = Relay(backends=names, gpu=gpu, budget=allowed, auto=is_auto)
     outcome = play(Play(seed=seed, days=days, relay=relay, roles=[cast], troubles=FAIR, resumes=RESUMES))
     if picture_at is not None:
         _write(picture_at, picture.draw(outcome))

@@ -36,11 +36,12 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Give an interrupted, stopped or failed run another session, and follow it."""
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run)
-    before = Past(ledger).relay()
+    past = Past(ledger)
+    before = past.relay()
     said = before if backend is None else None
     relay = said or Relay(backends=parse(backend or context.settings.backend), gpu=gpu)
     may_cost = Budget(usd=budget, hours=max_hours, usd_h=price).or_else(before.budget if before else Budget())
-    relay = replace(relay, gpu=gpu or relay.gpu, budget=may_cost)
+    relay = replace(relay, gpu=gpu or (relay.gpu if said else past.gpu_on(relay.backends)), budget=may_cost)
     relay = resolving.of_old(context, ledger, relay, output.say)
     where = places.first(context, relay, host, output.say)
     if backend is not None or said is not None or watch or relay.auto or may_cost != Budget():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from jobs import runs, settings, word
 from jobs.cli import options, output
 from jobs.ended import EndedRuns
 from jobs.heads import Heads
+from jobs.notices.kept import Kept
 
 
 def rm(
@@ -28,6 +31,8 @@ def rm(
     count = word.remove(context, ledger)
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
     Heads(context.settings.home, context.store.url).forget(ledger.run)
+    with contextlib.suppress(sqlite3.Error, OSError):  # a notice that is not sent again is no reason to fail
+        Kept(context.settings.home, context.store.url).forget(ledger.run)
     output.say(f"run {ledger.run} is deleted: {count:,} objects")
 
 

@@ -60,7 +60,7 @@ def status(
 
 def _receipt(ledger: Ledger, *, json: bool) -> None:
     found = hours(ledger)
-    cost = spending(each.stay for each in found.sessions)
+    cost = spending((each.stay for each in found.sessions), now_s=ledger.writer.wall_s())
     if json:
         places = [each.to_json() for each in sheet.places(found)]
         output.as_json({"run": ledger.run, **found.to_json(), "places": places, "spent": cost.to_json()})

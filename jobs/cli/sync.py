@@ -11,6 +11,7 @@ from jobs import heavy, runs, settings
 from jobs.cli import options, output
 from jobs.context import Context
 from jobs.ended import EndedRuns
+from jobs.heads import Heads
 from jobs.run import DAMAGED
 
 AT_ONCE = 100  # runs a process is given: the import of MLflow is what costs
@@ -29,12 +30,14 @@ def sync(
     if not wanted:
         output.say("nothing to copy: MLflow has it all")
         return 0
-    code = 0
+    code, kept = 0, Heads(context.settings.home, context.store.url)
     for begin in range(0, len(wanted), AT_ONCE):
         some = wanted[begin : begin + AT_ONCE]
         over = [view.run for name in some if (view := runs.look(context, name)).over]  # before, not after
-        failed = heavy.sync(context, some, json=json, quiet=False)
+        accepted = kept.accepted(some)
+        failed = heavy.sync(context, some, accepted, json=json, quiet=False)
         if not failed:
+            kept.told(accepted)
             EndedRuns(context.settings.home, context.store.url).synced(_server(context), over)
         code = code or failed
     return code

@@ -36,11 +36,11 @@ def verify(
     context = contexts.real(settings.load({"store": store}))
     ledger = runs.find(context, run, checked=False)
     kept = Heads(context.settings.home, context.store.url)
-    if accept:
-        kept.forget(ledger.run)
-    seen = _seen(context, ledger, kept, tracking=tracking)
+    seen = {} if accept else _seen(context, ledger, kept, tracking=tracking)
     verdict = read_and_judge(ledger, {who: head for who, head in seen.items() if head is not None})
-    if not verdict.wrong:
+    if not verdict.wrong:  # only what is whole in itself is taken as it is: of the rest, what was seen stays evidence
+        if accept:
+            kept.accept(ledger.run)
         heads.look(kept, ledger)
     if json:
         said = {who: asdict(head) if head else None for who, head in seen.items()}

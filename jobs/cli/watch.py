@@ -9,16 +9,17 @@ from typing import Annotated
 
 import typer
 
-from facegan.errors import BadInputError, FaceganError
-from facegan.ledger import Ledger
+from facegan.errors import BadInputError, DamagedError, FaceganError
+from facegan.ledger import Ledger, NoRunError
 from jobs import context as contexts
 from jobs import heavy, runs, settings
 from jobs.budget import Budget
 from jobs.cli import attach, options, output
 from jobs.context import Context
-from jobs.errors import Exit
+from jobs.errors import Exit, exit_of
+from jobs.heads import Heads
 from jobs.refusals import Refusal
-from jobs.run import exit_of_run, view
+from jobs.run import damaged, exit_of_run, view
 from jobs.supervision import resolving
 from jobs.supervision.actions import GiveUp, Rest
 from jobs.supervision.past import Relay
@@ -73,7 +74,9 @@ def carry(
         output.as_json([_to_json(context, name, rest) for name, rest in rests.items()])
     if any(isinstance(rest, GiveUp) for rest in rests.values()):
         return Exit.RUN_FAILED
-    return Exit.OK if once else _worst(context, rests)
+    if once:
+        return next(map(exit_of, watching.troubles.values()), Exit.OK)  # what was not looked at may need something
+    return _worst(context, rests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,12 @@ class _Voice:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        tracking = context.settings.tracking
+        self._copies = bool(tracking) and heavy.has("mlflow")
+        if tracking and not self._copies and not tracking.startswith("sqlite:"):
+            output.error(
+                "MLflow is not installed here, so nothing is copied to its server", "pip install 'facegan-job[track]'"
+            )
 
     def say(self, run: str, text: str) -> None:
         output.say(f"{run}: {text}")
@@ -120,13 +129,23 @@ class _Voice:
     def give_up(self, run: str, why: str) -> None:
         output.error(f"{run} is given up: {why}", f"facegan-job logs {run}; then facegan-job resume {run} tries again")
 
-    def sync(self, names: Sequence[str]) -> None:
-        if heavy.has("mlflow"):
-            heavy.sync(self._context, names)
+    def sync(self, names: Sequence[str]) -> bool:
+        if not self._copies:
+            return True
+        kept = Heads(self._context.settings.home, self._context.store.url)
+        accepted = kept.accepted(names)
+        if heavy.sync(self._context, names, accepted):
+            return False
+        kept.told(accepted)
+        return True
 
 
 def _to_json(context: Context, name: str, rest: Rest) -> dict[str, object]:
-    now = view(context.ledger(name), context.writer.wall_s())
+    at = context.writer.wall_s()
+    try:
+        now = view(context.ledger(name), at)
+    except (DamagedError, NoRunError) as error:  # one that cannot be read hides no other
+        now = damaged(name, error.message, at)
     return {**now.to_json(), "watch": type(rest).__name__.lower(), "because": rest.why}
 
 

@@ -18,7 +18,7 @@ PATIENCE_S = 60.0  # for one that is going out; twice as long after each that fa
 
 _TABLES = {
     "told": "store TEXT, run TEXT, key TEXT, state TEXT, tries INTEGER, at REAL, PRIMARY KEY (store, run, key)",
-    "rests": "store TEXT, run TEXT, seq INTEGER, why TEXT, PRIMARY KEY (store, run)",
+    "decided": "store TEXT, run TEXT, seq INTEGER, why TEXT, until REAL, PRIMARY KEY (store, run)",
 }
 
 
@@ -32,10 +32,11 @@ class Claim(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rested:
-    """How a watch left a run, when `seq` was its newest entry."""
+    """How a watch left a run, when `seq` was its newest entry: until when, in Unix seconds, where it waits."""
 
     seq: int
     why: str
+    until: float | None = None
 
 
 class Kept:
@@ -68,16 +69,24 @@ class Kept:
 
     def rest(self, run: str, rested: Rested) -> None:
         with opened(self._path, _TABLES) as database:
-            row = (self._store, run, rested.seq, rested.why)
-            database.execute("INSERT OR REPLACE INTO rests VALUES (?, ?, ?, ?)", row)
+            row = (self._store, run, rested.seq, rested.why, rested.until)
+            database.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, ?)", row)
 
     def rests(self) -> dict[str, Rested]:
         """How each run was left by the watch that looked at it last."""
         if not self._path.exists():
             return {}
         with opened(self._path, _TABLES) as database:
-            rows = database.execute("SELECT run, seq, why FROM rests WHERE store = ?", (self._store,)).fetchall()
-        return {run: Rested(seq=seq, why=why) for run, seq, why in rows}
+            question = "SELECT run, seq, why, until FROM decided WHERE store = ?"
+            rows = database.execute(question, (self._store,)).fetchall()
+        return {run: Rested(seq=seq, why=why, until=until) for run, seq, why, until in rows}
+
+    def forget(self, run: str) -> None:
+        """A run that was removed may be made anew under its name, and is then worth every notice again."""
+        if self._path.exists():
+            with opened(self._path, _TABLES) as database:
+                for table in _TABLES:
+                    database.execute(f"DELETE FROM {table} WHERE store = ? AND run = ?", (self._store, run))  # noqa: S608
 
 
 def _not_now(state: str, tries: int, at: float, now: float) -> Claim | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from facegan.errors import FaceganError
 from facegan.ledger import Ledger
@@ -14,7 +14,7 @@ from jobs.notices import sending
 from jobs.notices.events import Notice, NotSentError, notices
 from jobs.notices.kept import Claim, Kept, Rested
 from jobs.notices.sending import Target
-from jobs.orders import spent
+from jobs.spending import so_far
 from jobs.supervision.actions import GiveUp, Rest, Wait
 from jobs.supervision.past import Past, seconds
 from jobs.supervision.policy import Allowed
@@ -39,8 +39,11 @@ class Teller:
         self._target = sending.parse(self.context.settings.notify)
         self._kept = Kept(self.context.settings.home, self.context.store.url)
 
-    def heed(self, ledger: Ledger, rest: Rest) -> None:
-        """Send what is worth a notice, unless it went out. Never raises what a notice can bring about."""
+    def heed(self, ledger: Ledger, rest: Rest) -> bool:
+        """Send what is worth a notice, unless it went out; whether nothing is left to be sent.
+
+        Never raises what a notice can bring about.
+        """
         try:
             self._rest(ledger, rest)
             for notice in self._waiting(ledger, rest):
@@ -51,10 +54,13 @@ class Teller:
             self.complain(ledger.run, NotSentError(f"what notices went out cannot be kept: {error}"))
         except FaceganError as error:  # of the store, say: the next look may be better
             self.complain(ledger.run, error)
+        else:
+            return not self._unsent.get(ledger.run)
+        return False
 
     def _rest(self, ledger: Ledger, rest: Rest) -> None:
         """Keep why the run waits or was given up, for `ps`."""
-        rested = Rested(seq=ledger.seq, why=rest.why)
+        rested = Rested(seq=ledger.seq, why=rest.why, until=rest.until if isinstance(rest, Wait) else None)
         if isinstance(rest, Wait | GiveUp) and self._rests.get(ledger.run) != rested:
             self._kept.rest(ledger.run, rested)
             self._rests[ledger.run] = rested
@@ -72,8 +78,17 @@ class Teller:
             return
         fold = ledger.fold
         budget = Budget() if fold.finished else self.allowed.policy(Past(ledger).relay()).budget
-        cost = None if budget.is_open else spent(ledger)
-        yield from notices(fold, rest, self._now(), budget, cost)
+        cost = None if budget.is_open else so_far(ledger)
+        for notice in notices(fold, rest, self._now(), budget, cost):
+            yield replace(notice, why=self._without_addresses(notice.why))
+
+    def _without_addresses(self, why: str) -> str:
+        """A reason as it may leave this machine: where the user's store is, is nobody else's business."""
+        settings = self.context.settings
+        for url in (self.context.store.url, settings.store):
+            if "://" in url:
+                why = why.replace(url.rstrip("/"), "the store")
+        return why.replace(str(settings.home), "FACEGAN_HOME")
 
     def _send(self, notice: Notice) -> bool:
         assert self._target is not None

@@ -75,7 +75,9 @@ def plan(prospects: Sequence[Prospect], unfit: Sequence[Unfit], course: Course, 
     if not places:
         return Plan(legs=(), unfit=tuple(unfit), why="no backend is left that a session could be planned on")
     begin = start(places, course.now, float(course.steps - course.done))
-    first = None if opening is None else session(begin, opening, course.opening or places[opening], terms.budget)
+    first = None
+    if opening is not None and course.opening is not None:
+        first = session(begin, opening, course.opening, terms, is_open=True)
     found, is_late = _found(places[: len(prospects)], begin, first, terms), False
     if found is None and terms.deadline is not None:
         found, is_late = _found(places[: len(prospects)], begin, first, replace(terms, deadline=None)), True
@@ -116,8 +118,7 @@ def _rest(prospects: Sequence[Prospect], first: Session, terms: Terms) -> tuple[
     """The best sessions after this one."""
     then = first.after
     left = [replace(each, meter=meter) for each, meter in zip(prospects, then.meters, strict=False)]
-    budget = None if terms.budget is None else terms.budget - then.paid
-    return search(left, then.at, then.left, replace(terms, budget=budget))
+    return search(left, then.at, then.left, terms.less(then.paid, then.used_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ def order(prospects: Sequence[Prospect], now: float, steps: float, terms: Terms)
     ranked = [(0.0, best[0])]
     begin = start(prospects, now, steps)
     for place, prospect in enumerate(prospects):
-        first = None if place == best[0].place else session(begin, place, prospect, terms.budget)
+        first = None if place == best[0].place else session(begin, place, prospect, terms)
         if first is not None:
             ranked.append((_ends(prospects, first, terms), first))
     names: list[str] = []
@@ -192,4 +193,5 @@ def _legs(places: Sequence[Prospect], found: Sequence[Session], course: Course, 
 
 def _no_way(terms: Terms) -> str:
     dear = f" for {terms.budget:.2f} USD" if terms.budget is not None else ""
-    return f"no order of sessions comes to the end of the run{dear}"
+    long = f" in {terms.hours:.1f} h of sessions" if terms.hours is not None else ""
+    return f"no order of sessions comes to the end of the run{dear}{long}"

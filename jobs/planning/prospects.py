@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 LEAST_S = 300.0  # of training; less than that is no session
+FREE_LEAST_S = 300.0  # what is left of the hours has to last for so long, as `jobs.budget` has it
 PAID_LEAST_S = 1200.0  # what the budget has to pay for before a session is started on it, as `jobs.budget` has it
 
 
@@ -73,7 +74,8 @@ class Prospect:
     A session is waited for `wait_s`, which costs nothing, and prepares itself for `start_s`, which is paid and rationed
     as the rest is. Then it makes `rate` steps a second until it has run `cap_s`, where it may not run longer. An hour
     costs `usd_per_h`; machines are taken back `taken_per_h` times an hour, and with each, `lost_s` of training, as that
-    was not committed yet. `rests_on` says where all that is from.
+    was not committed yet. Sessions fail without any reason `fails_per_h` times an hour: the likely course of a plan has
+    none of that, but how sure its end is does. `rests_on` says where all that is from.
     """
 
     backend: str
@@ -85,6 +87,7 @@ class Prospect:
     meter: Meter | None = None
     usd_per_h: float = 0.0
     taken_per_h: float = 0.0
+    fails_per_h: float = 0.0
     lost_s: float = 0.0
     rests_on: tuple[str, ...] = ()
 
@@ -111,8 +114,17 @@ class Unfit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What the user wants: the earliest end that costs at most `budget` dollars; with a `deadline`, in Unix seconds,
-    the cheapest plan that ends by then.
+    the cheapest plan that ends by then. All sessions together take no more than `hours`.
     """
 
     budget: float | None = None
     deadline: float | None = None
+    hours: float | None = None
+
+    def less(self, usd: float, used_s: float) -> Terms:
+        """What is left to be wanted once so much was paid and used."""
+        return Terms(
+            budget=None if self.budget is None else max(0.0, self.budget - usd),
+            deadline=self.deadline,
+            hours=None if self.hours is None else max(0.0, self.hours - used_s / 3600.0),
+        )

@@ -116,7 +116,7 @@ def _alone(begin: Way, place: int, prospect: Prospect, terms: Terms) -> Way | No
     """The plan that stays at one place: a first one to measure others by."""
     way = begin
     for _ in range(DEEPEST):
-        taken = session(way.now, place, prospect, terms.budget)
+        taken = session(way.now, place, prospect, terms)
         if taken is None:
             return None
         way = Way(now=taken.after, last=taken, before=way)
@@ -129,7 +129,7 @@ def _further(ways: Iterable[Way], prospects: Sequence[Prospect], terms: Terms) -
     """Each way with one more session, on each prospect."""
     for way in ways:
         for place, prospect in enumerate(prospects):
-            taken = session(way.now, place, prospect, terms.budget)
+            taken = session(way.now, place, prospect, terms)
             if taken is not None:
                 yield Way(now=taken.after, last=taken, before=way)
 
@@ -142,7 +142,7 @@ def _distinct(ways: Iterable[Way]) -> list[Way]:
 def _mark(now: Standing) -> Hashable:
     meters = [None if meter is None else meter.at(now.at) for meter in now.meters]
     left = tuple(None if meter is None else (round(meter.left_s, 3), meter.resets_at) for meter in meters)
-    return round(now.at, 3), round(now.left, 3), round(now.paid, 6), left
+    return round(now.at, 3), round(now.left, 3), round(now.paid, 6), round(now.used_s, 3), left
 
 
 def _narrowed(ways: Iterable[Way], best: _Best) -> list[Way]:
@@ -159,7 +159,7 @@ def _narrowed(ways: Iterable[Way], best: _Best) -> list[Way]:
 
 def _covers(one: Standing, other: Standing) -> bool:
     """Whether `one` is at least as good as `other` for whatever may follow."""
-    if one.at > other.at or one.left > other.left or one.paid > other.paid:
+    if one.at > other.at or one.left > other.left or one.paid > other.paid or one.used_s > other.used_s:
         return False
     return all(_holds(mine, its, other.at) for mine, its in zip(one.meters, other.meters, strict=True))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jobs.planning.prospects import LEAST_S, PAID_LEAST_S, Meter, Prospect
+from jobs.planning.prospects import FREE_LEAST_S, LEAST_S, PAID_LEAST_S, Meter, Prospect, Terms
 
 FINEST = 1e-6  # of a step; what is left below that is rounding
 
@@ -24,16 +24,21 @@ class Until(StrEnum):
     TAKEN = "such a machine is taken back after about that time"
     QUOTA = "its quota is used up"
     BUDGET = "the budget is used up"
+    HOURS = "the hours that sessions may take are used up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How things stand between two sessions: the time, the steps that are left, what was paid, and every quota."""
+    """How things stand between two sessions: the time, the steps that are left, what was paid, and every quota.
+
+    `used_s` is how long all sessions together took.
+    """
 
     at: float
     left: float
     paid: float
     meters: tuple[Meter | None, ...]
+    used_s: float = 0.0
 
     @property
     def done(self) -> bool:
@@ -63,10 +68,13 @@ def start(prospects: Sequence[Prospect], at: float, steps: float) -> Standing:
     return Standing(at=at, left=steps, paid=0.0, meters=tuple(each.meter for each in prospects))
 
 
-def session(now: Standing, place: int, prospect: Prospect, budget: float | None) -> Session | None:
-    """The next session on this prospect, as soon as it can be had; `None` where it never can."""
+def session(now: Standing, place: int, prospect: Prospect, terms: Terms, *, is_open: bool = False) -> Session | None:
+    """The next session on this prospect, as soon as it can be had; `None` where it never can.
+
+    One that `is_open` has been begun: however little is left for it, it goes on.
+    """
     needs_s = prospect.start_s + now.left / prospect.rate.likely
-    least_s = min(needs_s, prospect.start_s + LEAST_S)
+    least_s = 0.0 if is_open else min(needs_s, prospect.start_s + LEAST_S)
     asked, meter = now.at, now.meters[place]
     begins = asked + prospect.wait_s.likely
     if meter is not None and meter.lasts(begins, least_s) < least_s:
@@ -75,13 +83,15 @@ def session(now: Standing, place: int, prospect: Prospect, budget: float | None)
             return None
         asked = meter.resets_at
         begins = asked + prospect.wait_s.likely
-    affords_s = _affords(now.paid, prospect, budget)
-    if affords_s < PAID_LEAST_S:
+    affords_s, lets_s = _affords(now.paid, prospect, terms), _lets(now.used_s, terms)
+    paid_least_s = PAID_LEAST_S if prospect.usd_per_h > 0.0 else FREE_LEAST_S
+    if not is_open and min(affords_s, lets_s) < paid_least_s:
         return None
     limit_s, limit = min(
         (needs_s, Until.DONE),
         (prospect.lasts_s, Until.TAKEN if prospect.taken_per_h > 0.0 else Until.LIMIT),
         (affords_s, Until.BUDGET),
+        (lets_s, Until.HOURS),
         key=lambda each: each[0],
     )
     runs_s = limit_s if meter is None else meter.lasts(begins, limit_s)
@@ -104,12 +114,17 @@ def session(now: Standing, place: int, prospect: Prospect, budget: float | None)
         usd=usd,
         until=until,
         rationed=asked > now.at,
-        after=Standing(at=begins + runs_s, left=left, paid=now.paid + usd, meters=meters),
+        after=Standing(at=begins + runs_s, left=left, paid=now.paid + usd, meters=meters, used_s=now.used_s + runs_s),
     )
 
 
-def _affords(paid: float, prospect: Prospect, budget: float | None) -> float:
+def _affords(paid: float, prospect: Prospect, terms: Terms) -> float:
     """How long a session can be until the money is used up, in seconds."""
-    if budget is None or prospect.usd_per_h <= 0.0:
+    if terms.budget is None or prospect.usd_per_h <= 0.0:
         return math.inf
-    return max(0.0, budget - paid) / prospect.usd_per_h * 3600.0
+    return max(0.0, terms.budget - paid) / prospect.usd_per_h * 3600.0
+
+
+def _lets(used_s: float, terms: Terms) -> float:
+    """How long a session can be until the hours are used up, in seconds."""
+    return math.inf if terms.hours is None else max(0.0, terms.hours * 3600.0 - used_s)

@@ -1,4 +1,4 @@
-"""How sure a plan's end is: the plan played many times with rates, waits and machines taken back as they may be.
+"""How sure a plan's end is: the plan played many times with rates, waits and lost sessions as they may be.
 
 The draws are the same for the same plan, so a plan that is asked for twice says the same.
 """
@@ -67,10 +67,10 @@ def _play(
         taken = None
         if follows and turn < len(planned):
             wanted = planned[turn]
-            where = drawn[wanted.place]
-            if opening is not None and turn == 0:
+            where, is_open = drawn[wanted.place], opening is not None and turn == 0
+            if opening is not None and is_open:
                 where = replace(opening, rate=where.rate)
-            taken = _once(now, wanted.place, where, terms, luck)
+            taken = _once(now, wanted.place, where, terms, luck, is_open=is_open)
             follows = taken is not None and taken.rationed <= wanted.rationed
         if not follows or taken is None:
             taken = _best_now(now, drawn, terms, luck)
@@ -89,14 +89,17 @@ def _best_now(now: Standing, drawn: Sequence[Prospect], terms: Terms, luck: rand
     return max(had, key=lambda each: each.steps / (each.ends - now.at), default=None)
 
 
-def _once(now: Standing, place: int, prospect: Prospect, terms: Terms, luck: random.Random) -> Session | None:
+def _once(
+    now: Standing, place: int, prospect: Prospect, terms: Terms, luck: random.Random, *, is_open: bool = False
+) -> Session | None:
     """One session there, with a wait and a life of its machine that are this time's."""
     wait_s, life_s = _drawn(prospect.wait_s, luck, 0.0), math.inf
-    if prospect.taken_per_h > 0.0:
-        life_s = max(luck.expovariate(prospect.taken_per_h / 3600.0), prospect.start_s + 1.01 * LEAST_S)
+    lost_per_h = prospect.taken_per_h + prospect.fails_per_h
+    if lost_per_h > 0.0:
+        life_s = max(luck.expovariate(lost_per_h / 3600.0), prospect.start_s + 1.01 * LEAST_S)
     cap_s = math.inf if prospect.cap_s is None else prospect.cap_s
     here = replace(prospect, wait_s=wait_s, cap_s=min(cap_s, life_s), taken_per_h=0.0)
-    taken = session(now, place, here, terms.budget)
+    taken = session(now, place, here, terms, is_open=is_open)
     if taken is None or taken.until is not Until.LIMIT or life_s >= cap_s:
         return taken
     lost = min(taken.steps, luck.uniform(0.0, 2.0 * prospect.lost_s) * prospect.rate.likely)

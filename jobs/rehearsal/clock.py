@@ -63,6 +63,11 @@ class Clock:
         self._wake(me, self.now + max(0.0, seconds))
         self._hand_over(me)
 
+    def nap(self, seconds: float) -> None:
+        """The same, but nothing in what takes no time: that asks again at once."""
+        if self._running is not None:
+            self.sleep(seconds)
+
     def begin(self, name: str, work: Callable[[], object]) -> Actor:
         """Somebody new, whose turn comes when those have worked who are due now."""
         actor = Actor(name)

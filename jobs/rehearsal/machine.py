@@ -11,6 +11,7 @@ from facegan.handed import Origin
 from facegan.output import Output
 from facegan.stopping import StopCause, StopSignal
 from facegan.storage.base import ObjectStore
+from facegan.storage.retry import PatientStore
 from facegan.trainer import Trainer
 from facegan.worker import Surroundings, run_session
 from jobs.rehearsal.clock import Clock
@@ -160,7 +161,7 @@ class Machine:
         holder = self.holder
         ids = iter(range(10**9))
         return Surroundings(
-            store=Line(self.around.store, process, self.around.weather, self._pause),
+            store=PatientStore(Line(self.around.store, process, self.around.weather, self._pause), clock.nap),
             run=self.run,
             number=self.number,
             holder=holder,

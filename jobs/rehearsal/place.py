@@ -21,6 +21,7 @@ from jobs.rehearsal.script import Script
 from jobs.rehearsal.terms import Terms
 
 LEAST_S = 60.0  # of a quota; a place takes no session for less
+NOTHING_S = 300.0  # of a quota: a session is not worth its start for less
 
 
 class Town(Protocol):
@@ -63,6 +64,16 @@ class Site:
         """What the quota has left now."""
         quota = self.terms.quota
         return float("inf") if quota is None else quota.of_s - self.used_s(quota.period(self.town.clock.now))
+
+    def is_used_up(self, for_s: float) -> bool:
+        """Whether its quota has been used up for so long, and whoever asked would have been told so all the time."""
+        quota, now = self.terms.quota, self.town.clock.now
+        if quota is None or not quota.told or self.left_s() >= NOTHING_S:
+            return False
+        since = now - for_s
+        is_silent = any(begins <= now and since <= ends for begins, ends in self.silences)
+        in_use = any(each.began is not None and (each.ended or now) > since for each in self.machines.values())
+        return not is_silent and not in_use
 
     def longest_s(self) -> float:
         """How long a session may run that begins now: past a reset, there is the next period's."""

@@ -9,16 +9,21 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from facegan import layout
 from facegan.experiment import Json
 from jobs.budget import Budget
 from jobs.errors import Exit, JobError
-from jobs.rehearsal.machine import BEAT_S, Machine
+from jobs.rehearsal.machine import BEGAN, Machine
 from jobs.rehearsal.place import Site
 
 EPSILON_S = 1.0
 CENT = 0.01
+START_S = 1200.0  # that is left of a budget, and is worth a start
+DEAR = 1.0  # dollars an hour: no machine here costs more
+KNOWN_S = 2 * 3600.0  # for which a place says the same, until every watch must have heard it
+REMEMBERED = 8  # sessions back, behind the user's own word
 HOLDERS_OWN = {"restored", "checkpoint", "data"}
 
 
@@ -44,6 +49,13 @@ class Line:
     named: dict[str, str] = field(default_factory=dict)
     pruned: set[str] = field(default_factory=set)
     keys: dict[int, str] = field(default_factory=dict)
+    asked_at: dict[int, float] = field(default_factory=dict)
+    ended_at: dict[int, float] = field(default_factory=dict)
+    asked_of: dict[int, str] = field(default_factory=dict)
+    leased_at: dict[int, float] = field(default_factory=dict)
+    heard_at: dict[int, float] = field(default_factory=dict)
+    reported: set[int] = field(default_factory=set)
+    refused: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @property
     def reached(self) -> int:
@@ -52,9 +64,10 @@ class Line:
 
 @dataclass(kw_only=True, eq=False)
 class Promises:
-    """Sees every change of the store. `fail` is told of the first that breaks a promise."""
+    """Sees every change of the store, by the `now` of the rehearsal. `fail` is told of the first broken promise."""
 
     sites: Mapping[str, Site]
+    now: Callable[[], float]
     fail: Callable[[BrokenError], object]
     budget: Budget = field(default_factory=Budget)
     lines: dict[str, Line] = field(default_factory=dict)
@@ -70,6 +83,8 @@ class Promises:
                 self._enter(run, self.lines.setdefault(run, Line()), data)
             elif rest.startswith("checkpoints/") and run in self.lines:
                 self._object(run, self.lines[run], verb, key, data)
+            elif rest.startswith("sessions/") and run in self.lines:
+                self._heard(self.lines[run], rest.split("/")[1])
             self._spending(run)
         except BrokenError as broken:
             self.fail(broken)
@@ -90,9 +105,25 @@ class Promises:
         check = getattr(self, f"_{kind}", None)
         if check is not None:
             check(run, line, entry)
+        if kind in HOLDERS_OWN | {"lease", "report"}:
+            self._heard(line, str(number or line.holder))
         if kind in {"report", "lost", "refused"}:
             self._require(number in line.open, run, f"{kind} of session {number}, which is not open")
-            del line.open[number]
+            self._end(line, entry)
+
+    def _heard(self, line: Line, number: str) -> None:
+        if number.isdecimal():
+            line.heard_at[int(number)] = self.now()
+
+    def _end(self, line: Line, entry: Json) -> None:
+        number = entry["session"]
+        name = line.open.pop(number)
+        line.ended_at[number] = self.now()
+        line.refused.pop(name, None)
+        if entry.get("until"):
+            line.refused[name] = (number, datetime.fromisoformat(entry["until"]).timestamp() - BEGAN)
+        if entry["kind"] == "report":
+            line.reported.add(number)
 
     def _created(self, _run: str, line: Line, entry: Json) -> None:
         line.steps = entry["experiment"]["training"]["steps"]
@@ -103,8 +134,19 @@ class Promises:
         beside = f"session {number} was asked for beside {sorted(line.open)}"
         self._require(bool(entry.get("resume")) or not line.open, run, beside)
         self._require(line.reached < line.steps, run, f"session {number} was asked for, and nothing is left to do")
+        if not entry.get("resume"):
+            self._asked(run, line, number, entry["backend"])
         line.newest = number
-        line.open[number] = entry["backend"]
+        line.open[number] = line.asked_of[number] = entry["backend"]
+        line.asked_at[number] = self.now()
+
+    def _asked(self, run: str, line: Line, number: int, name: str) -> None:
+        """By itself, nobody asks a place that has said that it has nothing, until when it said that there is more."""
+        before, until = line.refused.get(name, (0, 0.0))
+        is_early = number - before <= REMEMBERED and self.now() < until - EPSILON_S
+        self._require(not is_early, run, f"session {number} was asked of {name} before it has more, as it had said")
+        in_vain = self.sites[name].is_used_up(KNOWN_S)
+        self._require(not in_vain, run, f"session {number} was asked of {name}, whose quota was known to be used up")
 
     def _lease(self, run: str, line: Line, entry: Json) -> None:
         number = entry["session"]
@@ -115,6 +157,7 @@ class Promises:
             both = f"session {number} leased the run while session {held_by} lived on {machine.place} and held it"
             self._require(held_by is None or machine.holder == entry["by"], run, both)
         line.leased[number], line.holder, line.tip = entry["by"], number, None
+        line.leased_at[number] = self.now()
 
     def _restored(self, run: str, line: Line, entry: Json) -> None:
         whole = entry["damaged"] or entry["step"] == line.reached
@@ -159,16 +202,36 @@ class Promises:
         self._budgets(run)
 
     def _budgets(self, run: str) -> None:
-        """What died unheard is counted until it was heard of last: it may have lived for a beat more."""
         machines = self._machines(run)
-        unheard_s = sum(BEAT_S for machine in machines if machine.ended is not None)
-        dearest = max((machine.usd_h for machine in machines), default=0.0)
-        paid = sum(site.paid(run) for site in self.sites.values()) - unheard_s / 3600.0 * dearest
+        counted = {machine: self._counted_s(run, machine) / 3600.0 for machine in machines}
+        paid = sum(hours * machine.usd_h for machine, hours in counted.items())
         over = self.budget.usd is not None and paid > self.budget.usd + CENT
         self._require(not over, run, f"{paid:.2f} USD were paid, and {self.budget.usd} USD are allowed")
-        hours = (sum(machine.used_s(machine.around.clock.now) for machine in machines) - unheard_s) / 3600.0
+        hours = sum(counted.values())
         over = self.budget.hours is not None and hours > self.budget.hours + EPSILON_S / 3600.0
         self._require(not over, run, f"{hours:.2f} h were used, and {self.budget.hours} h are allowed")
+
+    def _counted_s(self, run: str, machine: Machine) -> float:
+        """How long a machine was there, less what nobody can know of: before its session had leased the run, and, of
+        one that could not say how it ended, after it was heard of last.
+        """
+        line, number, now = self.lines.get(run, Line()), machine.number, self.now()
+        if machine.began is None:
+            return 0.0
+        ended = now if machine.ended is None else machine.ended
+        if machine.ended is not None and number not in line.reported:
+            ended = min(ended, max(machine.began, line.heard_at.get(number, ended)))
+        return max(0.0, ended - max(machine.began, line.leased_at.get(number, machine.began)))
+
+    def affords(self, run: str) -> bool:
+        """Whether the budget surely pays for one more session of the run, however its sessions are counted."""
+        line, now = self.lines[run], self.now()
+        took_s = {number: line.ended_at.get(number, now) - at for number, at in line.asked_at.items()}
+        usd_h = {each.place: each.usd_h for each in self._machines(run)}
+        paid = sum(seconds / 3600.0 * usd_h.get(line.asked_of[number], 0.0) for number, seconds in took_s.items())
+        usd = self.budget.usd is None or self.budget.usd - paid > START_S / 3600.0 * DEAR
+        hours = self.budget.hours is None or self.budget.hours * 3600.0 - sum(took_s.values()) > START_S
+        return usd and hours
 
     def _machines(self, run: str) -> list[Machine]:
         return [machine for site in self.sites.values() for (of, _), machine in site.machines.items() if of == run]

@@ -16,8 +16,8 @@ class Troubles:
     Requests of places: `silent`. Sessions: `unborn` never begin, `vanished` ones their place forgets before they do,
     `breaking` ones fail, `hanging` ones come to a step that never ends, `cut` ones die at an operation of the store.
     Places are silent, and the store is down, so many times a week, for some hours or minutes. One answer of the store
-    in `lost` gets lost. Watches are `killed`, or have a `twin`, and beside all of them one may be `staying`. From
-    `until_s` on, nothing of it happens any more.
+    in `lost` gets lost. Machines are taken `haste` times as often as elsewhere. Watches are `killed`, or have a
+    `twin`, and beside all of them one may be `staying`. From `until_s` on, nothing of it happens any more.
     """
 
     silent: float = 0.0
@@ -29,6 +29,7 @@ class Troubles:
     silences: int = 1
     outages: int = 1
     lost: float = 0.0
+    haste: float = 1.0
     killed: float = 0.0
     twin: float = 0.0
     staying: float = 0.0
@@ -48,6 +49,7 @@ HARSH = Troubles(
     silences=4,
     outages=4,
     lost=0.01,
+    haste=2.0,
     killed=0.3,
     twin=0.3,
     staying=0.3,
@@ -101,8 +103,10 @@ class Script:
 
     def stay(self, run: str, number: int, place: str, now: float, terms: Terms) -> Stay:
         luck, troubles = self.luck("stay", run, number, place), self.troubles
-        wait_s = luck.uniform(*terms.wait_s)
-        after_s = None if terms.life_s is None else max(60.0, luck.expovariate(1.0 / terms.life_s))
+        low, likely, high = terms.wait_s
+        wait_s = luck.triangular(low, high, likely)
+        haste = troubles.haste if self._bad(now) else 1.0
+        after_s = None if terms.life_s is None else max(60.0, luck.expovariate(haste / terms.life_s))
         drawn = luck.random()
         if not self._bad(now):
             return Stay(wait_s=wait_s, after_s=after_s)

@@ -20,9 +20,10 @@ from jobs.rehearsal.line import Line, Weather
 from jobs.rehearsal.machine import BEGAN
 from jobs.rehearsal.place import Desk, Site, Spot
 from jobs.rehearsal.process import Process
+from jobs.rehearsal.promises import BrokenError
 from jobs.rehearsal.script import Script, Visit
 from jobs.settings import Settings
-from jobs.supervision.actions import GiveUp, Rest, Wait
+from jobs.supervision.actions import GiveUp, Leave, Rest, Wait
 from jobs.supervision.past import Relay
 from jobs.supervision.places import first
 from jobs.supervision.policy import Allowed
@@ -165,11 +166,23 @@ class Supervisor:
     def _stay(self, context: Context) -> None:
         """Watch all runs to their end, on a machine that sleeps a lot."""
         napping = replace(context, sleep=lambda seconds: self.clock.sleep(max(seconds, NAP_S)))
-        self._watching(napping, self.runs).until_over()
+        rests = self._watching(napping, self.runs).until_over()
+        for run in self.runs:
+            rest = rests.get(run)
+            if not isinstance(rest, GiveUp) and not (isinstance(rest, Leave) and rest.over):
+                raise BrokenError(f"{run}: a watch that stays has left it although it is not over")
+            if isinstance(rest, Leave) and not context.ledger(run).refresh().finished:
+                raise BrokenError(f"{run}: a watch that stays took it to be over, and it is not finished")
 
     def _watching(self, context: Context, runs: Sequence[str]) -> Watch:
         relay = self.relay
-        allowed = Allowed(settings=context.settings, backends=relay.backends, gpu=relay.gpu, budget=relay.budget)
+        allowed = Allowed(
+            settings=context.settings,
+            backends=relay.backends,
+            gpu=relay.gpu,
+            budget=relay.budget,
+            auto=relay.auto,
+        )
         return Watch(context=context, allowed=allowed, voice=_Voice(self), names=runs)
 
     def _watch(self, context: Context) -> None:
@@ -229,8 +242,9 @@ class _Voice:
     def give_up(self, run: str, why: str) -> None:
         del run, why
 
-    def sync(self, names: Sequence[str]) -> None:
+    def sync(self, names: Sequence[str]) -> bool:
         del names
+        return True
 
 
 def _quiet(_text: str) -> None:

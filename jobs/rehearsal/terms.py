@@ -1,16 +1,17 @@
 """What places allow in a rehearsal: caps, quotas, waits, prices and how often they take a session away.
 
-Prices, caps and Kaggle's quota are those of the dated tables. Everything else is assumed, in round numbers, so that a
-week looks like one: no account was ever asked, and no GPU was measured.
+Prices, caps, Kaggle's quota, waits and how often a session is lost are those of the dated tables. Everything else is
+assumed, in round numbers, so that a week looks like one: no account was ever asked, and no GPU was measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from facegan.errors import BadInputError
+from jobs.backends import waiting
 from jobs.backends.colab import facts as colab
 from jobs.backends.kaggle import facts as kaggle
 
@@ -38,14 +39,15 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """A place. `speeds` are its GPUs, each with its steps for one of a T4. A session waits between `wait_s` to begin.
+    """A place. `speeds` are its GPUs, each with its steps for one of a T4. A session waits `wait_s` to begin: from the
+    least to the most, and most likely for the one in the middle.
 
     It lasts `cap_s` at most, and is taken away after `life_s` on an average, `notice_s` after it was told so, if it
     is told. `crowded` is how often there is no room.
     """
 
     speeds: Mapping[str, float]
-    wait_s: tuple[float, float] = (60.0, 300.0)
+    wait_s: tuple[float, float, float] = (60.0, 120.0, 300.0)
     cap_s: float | None = None
     quota: Quota | None = None
     life_s: float | None = None
@@ -53,37 +55,33 @@ class Terms:
     crowded: float = 0.0
 
 
-TERMS: Mapping[str, Terms] = MappingProxyType(
-    {
-        "local": Terms(speeds={"T4": 1.0}, wait_s=(1.0, 5.0), life_s=20 * HOUR_S),
-        "docker": Terms(speeds={"T4": 1.0}, wait_s=(5.0, 30.0), life_s=40 * HOUR_S),
-        "kaggle": Terms(
-            speeds={"T4": 1.0},
-            wait_s=(60.0, 900.0),
-            cap_s=kaggle.SESSION_S.value,
-            quota=Quota(of_s=kaggle.GPU_WEEK_S.value, first_s=5 * DAY_S, period_s=WEEK_S, told=True),
-            life_s=100 * HOUR_S,
-        ),
-        "colab": Terms(
-            speeds={"T4": 1.0, "L4": 2.0},
-            wait_s=(30.0, 120.0),
-            cap_s=colab.SESSION_S.value,
-            quota=Quota(of_s=4 * HOUR_S, first_s=DAY_S, period_s=DAY_S, told=False),
-            life_s=6 * HOUR_S,
-            crowded=0.2,
-        ),
-        "ec2": Terms(
-            speeds={"T4": 1.0, "L4": 2.0, "A10G": 2.5},
-            wait_s=(120.0, 400.0),
-            life_s=9 * HOUR_S,
-            notice_s=120.0,
-            crowded=0.1,
-        ),
-        "gce": Terms(
-            speeds={"T4": 1.0, "L4": 2.0}, wait_s=(90.0, 300.0), life_s=12 * HOUR_S, notice_s=30.0, crowded=0.15
-        ),
-    }
-)
+def _at(name: str, here: Terms) -> Terms:
+    """The place, with its waits and losses as the table has them that plans are made from."""
+    table = waiting.of(name)
+    lost_per_h = table.taken_per_h + table.fails_per_h
+    life_s = HOUR_S / lost_per_h if lost_per_h else None
+    return replace(here, wait_s=(table.low, table.likely, table.high), life_s=life_s)
+
+
+_HERE = {
+    "local": Terms(speeds={"T4": 1.0}),
+    "docker": Terms(speeds={"T4": 1.0}),
+    "kaggle": Terms(
+        speeds={"T4": 1.0},
+        cap_s=kaggle.SESSION_S.value,
+        quota=Quota(of_s=kaggle.GPU_WEEK_S.value, first_s=5 * DAY_S, period_s=WEEK_S, told=True),
+    ),
+    "colab": Terms(
+        speeds={"T4": 1.0, "L4": 2.0},
+        cap_s=colab.SESSION_S.value,
+        quota=Quota(of_s=4 * HOUR_S, first_s=DAY_S, period_s=DAY_S, told=False),
+        crowded=0.2,
+    ),
+    "ec2": Terms(speeds={"T4": 1.0, "L4": 2.0, "A10G": 2.5}, notice_s=120.0, crowded=0.1),
+    "gce": Terms(speeds={"T4": 1.0, "L4": 2.0}, notice_s=30.0, crowded=0.15),
+}
+
+TERMS: Mapping[str, Terms] = MappingProxyType({name: _at(name, here) for name, here in _HERE.items()})
 
 
 def of(name: str) -> Terms:

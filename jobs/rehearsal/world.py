@@ -120,7 +120,9 @@ class World:
             for name in BACKENDS
         }
         self.diary = Diary(now=lambda: self.clock.now, real={role.run: role.real for role in play.roles})
-        self.promises = Promises(sites=self.sites, fail=self.clock.fail, budget=play.relay.budget)
+        self.promises = Promises(
+            sites=self.sites, now=lambda: self.clock.now, fail=self.clock.fail, budget=play.relay.budget
+        )
         self.store.witness = self._witness
         self.supervisor = Supervisor(
             clock=self.clock,
@@ -151,7 +153,8 @@ class World:
             if self.clock.wait(watching, self._play.days * DAY_S):
                 self.clock.sleep(WINDING_UP_S)
             for role in self._play.roles:
-                proof.prove(self._ledger(role.run), ended=self._play.to_end and self._play.relay.budget.is_open)
+                ended = self._play.to_end and self.promises.affords(role.run)
+                proof.prove(self._ledger(role.run), ended=ended)
         except BrokenError as error:
             broken = error.message
         finally:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from facegan.errors import FaceganError
 from facegan.experiment import Experiment
@@ -14,12 +12,11 @@ from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend
 from jobs.context import Context
 from jobs.orders import Place
+from jobs.patience import at_once
 from jobs.planning.prospects import Unfit
 from jobs.refusals import Refusal, Uncertain
 from jobs.supervision.outlook import Ready
 from jobs.supervision.policy import AUTO
-
-Answer = TypeVar("Answer")
 
 PATIENCE_S = 30.0  # for all that places have to say
 HERE = frozenset({"local"})
@@ -55,31 +52,15 @@ def set_up(context: Context) -> tuple[str, ...]:
         except FaceganError:
             return False
 
-    found = _at_once(context, tuple(BACKENDS), ask)
+    found = at_once(BACKENDS, ask, PATIENCE_S, context.clock)
     return tuple(name for name in BACKENDS if found.get(name))
 
 
 def look(context: Context, wanted: Wanted) -> Sequence[Ready | Unfit]:
     """Ask each of the backends, in their order; one that takes too long has not answered."""
-    answers = _at_once(context, wanted.names, lambda name: _ask(context, name, wanted))
+    answers = at_once(wanted.names, lambda name: _ask(context, name, wanted), PATIENCE_S, context.clock)
     silent = f"it says nothing for {PATIENCE_S:.0f} s"
     return [answers.get(name, Unfit(backend=name, gpu=wanted.gpu, why=silent)) for name in wanted.names]
-
-
-def _at_once(context: Context, names: Sequence[str], ask: Callable[[str], Answer]) -> Mapping[str, Answer]:
-    """What each of them says, as far as they say it in time."""
-    answers: dict[str, Answer] = {}
-
-    def answer(name: str) -> None:
-        answers[name] = ask(name)
-
-    threads = [threading.Thread(target=answer, args=(name,), daemon=True) for name in names]
-    for thread in threads:
-        thread.start()
-    deadline = context.clock() + PATIENCE_S
-    for thread in threads:
-        thread.join(max(0.0, deadline - context.clock()))
-    return dict(answers)
 
 
 def _ask(context: Context, name: str, wanted: Wanted) -> Ready | Unfit:

@@ -11,12 +11,13 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from facegan.ledger import Fold, State
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
 from jobs.budget import how_to_raise
+from jobs.planning.prospects import LEAST_S
+from jobs.run import day
 from jobs.supervision.actions import Action, Ask, Begin, Bury, GiveUp, Leave, Wait
 from jobs.supervision.past import Ended
 from jobs.supervision.seen import Offer, Policy, Seen, Sighting
@@ -25,7 +26,6 @@ MISSING_S = 60.0  # what its place, answering, has not known for so long, and no
 FIRST_WAIT_S = 30.0  # before a place is asked again that a session of the run had trouble at; doubles each time
 LONGEST_WAIT_S = 3600.0
 NEXT_LOOK_S = 300.0  # at a place that does not answer
-LEAST_S = 300.0  # of quota; what is left below that is no session
 FOR_GOOD = {"auth", "invalid"}  # what a place says twice of a run in a row, and would say again tomorrow
 
 
@@ -129,7 +129,7 @@ def _next(seen: Seen, now: float, policy: Policy) -> Action:
     times = [standing.until for standing in standings if standing.until is not None]
     if not times:
         return GiveUp(why=f"no backend is left. {words}" if words else "no backend is allowed")
-    return Wait(until=min(times), why=f"{words}; looks again {_day(min(times))}")
+    return Wait(until=min(times), why=f"{words}; looks again {day(min(times))}")
 
 
 def _standing(seen: Seen, offer: Offer, now: float, policy: Policy) -> _Standing:
@@ -138,7 +138,7 @@ def _standing(seen: Seen, offer: Offer, now: float, policy: Policy) -> _Standing
         return _Standing(backend=name, until=now + NEXT_LOOK_S if offer.passing else None, why=offer.unfit)
     if (why := policy.budget.refuses(seen.spent, offer.usd_h)) is not None:
         return _Standing(backend=name, until=None, why=f"{why}; {how_to_raise(seen.fold.run)}")
-    if offer.left_s is not None and offer.left_s < LEAST_S:
+    if offer.left_s is not None and offer.left_s < offer.start_s + LEAST_S:
         until = now + LONGEST_WAIT_S if offer.resets_at is None else max(offer.resets_at, now + 1.0)
         return _Standing(backend=name, until=until, why=f"its quota is used up{_more(offer.resets_at)}")
     newest = next((ended for ended in seen.past if ended.backend == name), None)
@@ -192,8 +192,4 @@ def _wait_s(run: str, last: Ended, count: int, policy: Policy) -> float:
 
 
 def _more(resets_at: float | None) -> str:
-    return "" if resets_at is None else f"; there is more {_day(resets_at)}"
-
-
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%A %d %B at %H:%M} UTC"
+    return "" if resets_at is None else f"; there is more {day(resets_at)}"

@@ -9,7 +9,7 @@ from facegan import hours as time_spent
 from facegan.catalog.datasets import DATASETS
 from facegan.experiment import Experiment
 from facegan.ledger import Ledger
-from jobs import orders, rates, recipe
+from jobs import rates, recipe
 from jobs.budget import Budget
 from jobs.context import Context
 from jobs.orders import Place
@@ -17,6 +17,7 @@ from jobs.planning.plan import Course, Plan, plan
 from jobs.planning.prospects import Prospect, Terms, Unfit
 from jobs.run import view
 from jobs.shelf import shelf
+from jobs.spending import so_far
 from jobs.supervision import auto, experience, outlook
 from jobs.supervision.outlook import Known, Ready
 from jobs.supervision.past import Past
@@ -88,9 +89,16 @@ def of_run(context: Context, ledger: Ledger, asked: Asked) -> Planned:
 
 
 def _terms(asked: Terms, budget: Budget, ledger: Ledger) -> Terms:
-    """What the run may cost still: by what was asked now, else by what is remembered, less what it has cost."""
+    """What the run may cost and take still: by what was asked now, else by what is remembered, less what it has.
+
+    What a session that is open was given is not gone: it is what the plan begins with.
+    """
     usd = budget.usd if asked.budget is None else asked.budget
-    return asked if usd is None else replace(asked, budget=max(0.0, usd - orders.spent(ledger).usd))
+    hours = budget.hours if asked.hours is None else asked.hours
+    if usd is None and hours is None:
+        return asked
+    spent = so_far(ledger)
+    return replace(asked, budget=usd, hours=hours).less(spent.usd, spent.ms / 1000.0)
 
 
 def known(context: Context) -> Known:
@@ -130,5 +138,9 @@ def _planned(
         known_here = replace(known_here, own=running.added_to(known_here.own))
     fit, unfit = sorted_out(ready, known_here, course.now, terms, is_auto=wanted.is_auto)
     if running is not None:
-        course = replace(course, opening=running.opening(fit, course.now))
+        opening = running.opening(fit, course.now)
+        if opening is None:
+            dark = Plan(legs=(), unfit=tuple(unfit), why=running.dark(unfit))
+            return Planned(what=what, course=course, terms=terms, plan=dark, prospects=fit)
+        course = replace(course, opening=opening)
     return Planned(what=what, course=course, terms=terms, plan=plan(fit, unfit, course, terms), prospects=fit)

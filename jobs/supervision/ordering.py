@@ -34,7 +34,7 @@ def of_new(context: Context, named: str, overrides: Sequence[str], relay: Relay,
     """
     base, chosen = foresight.experiment_of(context, named, overrides)
     wanted = auto.Wanted(names=tuple(BACKENDS), gpu=relay.gpu, chosen=chosen, usd_h=relay.budget.usd_h)
-    return _settled(context, wanted, relay, float(base.training.steps), Terms(budget=relay.budget.usd), say)
+    return _settled(context, wanted, relay, float(base.training.steps), _terms_left(relay.budget, Spending()), say)
 
 
 def of_old(context: Context, ledger: Ledger, relay: Relay, say: Callable[[str], object]) -> Relay:
@@ -48,7 +48,7 @@ def of_old(context: Context, ledger: Ledger, relay: Relay, say: Callable[[str], 
         is_auto=is_new,
         usd_h=relay.budget.usd_h,
     )
-    terms = _terms_left(relay.budget, Spending() if relay.budget.usd is None else orders.spent(ledger))
+    terms = _terms_left(relay.budget, Spending() if relay.budget.is_open else orders.committed(ledger))
     return _settled(context, wanted, relay, float(max(1, fold.steps - fold.reached)), terms, say)
 
 
@@ -105,7 +105,7 @@ def _as_ready(offer: Offer, where: Place, chosen: Experiment) -> Ready:
 
 
 def _terms_left(budget: Budget, spent: Spending) -> Terms:
-    return Terms(budget=None if budget.usd is None else max(0.0, budget.usd - spent.usd))
+    return Terms(budget=budget.usd, hours=budget.hours).less(spent.usd, spent.ms / 1000.0)
 
 
 def _settled(

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from facegan.experiment import Experiment
 from jobs.backends import waiting
 from jobs.backends.base import Allowance
+from jobs.backends.vm import SPOT
 from jobs.orders import Place
 from jobs.planning.prospects import Estimate, Meter, Prospect, Terms, Unfit
-from jobs.prices import SPOT, Price
+from jobs.prices import Price
 from jobs.supervision import experience
 from jobs.supervision.experience import Had
 
@@ -57,7 +58,7 @@ def prospect(ready: Ready, known: Known, now: float) -> Prospect | Unfit:
     price = ready.where.price or Price(usd_h=None, market="")
     if price.usd_h is None:
         return Unfit(backend=name, gpu=gpu, why=f"what an hour {_on(gpu)} costs is not known")
-    table = waiting.of(name)
+    table, cap_s = waiting.of(name), ready.where.backend.capabilities().session_s
     wait_s, waited = experience.waits(known.own, name, gpu), "waited for as your own sessions there were"
     if wait_s is None:
         wait_s = Estimate(likely=table.likely, low=table.low, high=table.high)
@@ -70,12 +71,13 @@ def prospect(ready: Ready, known: Known, now: float) -> Prospect | Unfit:
         rate=rated[0],
         wait_s=wait_s,
         start_s=table.start_s if start is None else start.likely,
-        cap_s=ready.where.backend.capabilities().session_s,
+        cap_s=cap_s,
         meter=meter,
         usd_per_h=price.usd_h,
         taken_per_h=table.taken_per_h if price.market == SPOT else 0.0,
+        fails_per_h=table.fails_per_h,
         lost_s=_lost_s(ready.chosen, rated[0]),
-        rests_on=(f"{rated[0].likely:.3g} steps a second, {rated[1]}", *rationed, waited, str(price)),
+        rests_on=(f"{rated[0].likely:.3g} steps a second, {rated[1]}", *_capped(cap_s), *rationed, waited, str(price)),
     )
 
 
@@ -94,6 +96,10 @@ def affordable(found: Sequence[Prospect], terms: Terms, *, is_auto: bool) -> tup
         if each not in kept
     ]
     return kept, dear
+
+
+def _capped(cap_s: float | None) -> Sequence[str]:
+    return () if cap_s is None else (f"sessions of {cap_s / HOUR_S:.3g} h at most",)
 
 
 def _meter(ready: Ready, table: waiting.Waiting, now: float) -> tuple[Meter | None, Sequence[str]]:

@@ -6,7 +6,7 @@ matter are found by bisection: some twenty reads for each session, however long 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -97,6 +97,14 @@ class Past:
                     auto=bool(said.get("auto")),
                 )
         return None
+
+    def gpu_on(self, backends: Collection[str]) -> str | None:
+        """The GPU that the run's newest session was asked for on, if that was on one of these backends."""
+        newest = self._ledger.fold.newest
+        if newest == 0:
+            return None
+        said = self._entry(self._asked(newest)).body
+        return said.get("gpu") if said["backend"] in backends else None
 
     def _ended(self, end: Entry, asked: Entry) -> Ended:
         said, before = end.fold["end"], self._entry(end.seq - 1).fold

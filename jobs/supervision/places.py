@@ -10,6 +10,7 @@ from facegan.ledger import Ledger
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
 from jobs import launch, orders, recipe
+from jobs.backends import waiting
 from jobs.context import Context
 from jobs.orders import Place
 from jobs.refusals import Refusal, Uncertain
@@ -116,7 +117,8 @@ def _offer(where: Place) -> Offer:
     if allowance is None:
         return offer
     resets_at = allowance.resets_at.timestamp() if allowance.resets_at else None
-    return replace(offer, left_s=allowance.left_s, resets_at=resets_at)
+    start_s = waiting.of(where.backend.name).start_s
+    return replace(offer, left_s=allowance.left_s, resets_at=resets_at, start_s=start_s)
 
 
 def fitting(context: Context, ledger: Ledger, name: str, policy: Policy, host: str | None = None) -> Place:

@@ -9,7 +9,7 @@ from facegan.experiment import unknown
 from jobs.backends import BACKENDS
 from jobs.budget import Budget
 from jobs.settings import Settings
-from jobs.supervision.past import Relay
+from jobs.supervision.past import Past, Relay
 from jobs.supervision.seen import Policy
 
 AUTO = "auto"
@@ -25,8 +25,8 @@ class Allowed:
     budget: Budget = field(default_factory=Budget)
     auto: bool = False
 
-    def policy(self, relay: Relay | None) -> Policy:
-        """What is allowed of a run whose ledger remembers this `relay`."""
+    def policy(self, relay: Relay | None, past: Past | None = None) -> Policy:
+        """What is allowed of a run whose ledger remembers this `relay`; without one, the GPU is that of its `past`."""
         if self.backends is not None:
             backends, gpu, auto = self.backends, self.gpu, self.auto
         elif relay is not None:
@@ -35,6 +35,7 @@ class Allowed:
             backends, gpu = parse(self.settings.backend), self.gpu
             auto = self.auto or backends == (AUTO,)
             backends = tuple(BACKENDS) if backends == (AUTO,) else backends
+            gpu = gpu or (past.gpu_on(backends) if past else None)
         remembered = Budget() if relay is None else relay.budget
         known = tuple(name for name in backends if name in BACKENDS)  # a newer version may know more
         limits = {

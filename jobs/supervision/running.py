@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from facegan.experiment import Experiment
 from facegan.hours.stays import Stay
 from jobs.planning import estimates
-from jobs.planning.prospects import LEAST_S, Estimate, Prospect
+from jobs.planning.prospects import Estimate, Prospect, Unfit
 from jobs.run import RunView
 from jobs.supervision import experience
 from jobs.supervision.experience import Had
@@ -41,8 +41,15 @@ class Running:
             return replace(there, rate=rate, wait_s=_less(there.wait_s, waited_s))
         since_s = now - self.stay.leased / 1000.0
         start_s = 0.0 if self.view.rate > 0.0 else max(0.0, there.start_s - since_s)
-        cap_s = None if there.cap_s is None else max(there.cap_s - since_s, start_s + 1.01 * LEAST_S)
+        cap_s = None if there.cap_s is None else max(0.0, there.cap_s - since_s)
         return replace(there, rate=rate, wait_s=Estimate.exactly(0.0), start_s=start_s, cap_s=cap_s)
+
+    def dark(self, unfit: Sequence[Unfit]) -> str:
+        """Why nothing can be told of what it has still before it. No plan goes on beside it."""
+        name = self.stay.backend
+        whys = (each.why for each in unfit if each.backend == name)
+        why = next(whys, f"it is none of the backends that are planned over: --backend {name}")
+        return f"session {self.stay.number} is open on {name}, and nothing is known of what is before it ({why})"
 
     def _had(self, own: Sequence[Had]) -> Iterator[Had]:
         told = any(had.run == self.run and had.backend == self.stay.backend and had.rate is not None for had in own)

@@ -52,7 +52,8 @@ class Offer:
     """What a backend of the policy could do now. `unfit` is why it cannot; `passing`, whether that is for now only.
 
     `left_s` is what its quota has left and `resets_at`, Unix seconds, when there is more, where it has one and says so.
-    `usd_h` is what an hour costs there, in dollars; `None` where nobody knows.
+    `start_s` is what of it a session uses up before its first step. `usd_h` is what an hour costs there, in dollars;
+    `None` where nobody knows.
     """
 
     backend: str
@@ -60,6 +61,7 @@ class Offer:
     passing: bool = False
     left_s: float | None = None
     resets_at: float | None = None
+    start_s: float = 0.0
     usd_h: float | None = None
 
 

@@ -6,6 +6,8 @@ here between two looks (since when a place does not know a number, what was said
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,29 +48,45 @@ class Voice(Protocol):
     def give_up(self, run: str, why: str) -> None: ...
 
     @abstractmethod
-    def sync(self, names: Sequence[str]) -> None: ...
+    def sync(self, names: Sequence[str]) -> bool:
+        """Copy these to MLflow, where there is one: whether nothing is left to be copied."""
 
 
 @dataclass(kw_only=True)
 class _Watched:
-    """A run as it was when it was looked at last."""
+    """A run as it was when it was looked at last. `told` is whether nothing is left to be told of it."""
 
     ledger: Ledger
     rest: Rest | None = None
     seq: int = -1
     synced: int = -1
     swept: int | None = None
+    told: bool = False
+    settled: bool = False
+
+    @property
+    def is_to_copy(self) -> bool:
+        return self.seq > self.synced and self.ledger.fold.reached > 0
+
+    @property
+    def is_final(self) -> bool:
+        return self.seq >= 0 and self.ledger.fold.state in FINAL and not self.ledger.fold.open
 
 
 @dataclass(kw_only=True)
 class Watch:
-    """One process that watches runs: all that go on, where no `names` are given. `heed` hears how each is left."""
+    """One process that watches runs: all that go on, where no `names` are given.
+
+    `heed` hears how each is left, and says whether all was told that is to be told. `troubles` are of the last round:
+    why a run could not be looked at, by its name; by none, why it is not known which there are.
+    """
 
     context: Context
     allowed: Allowed
     voice: Voice
     names: Sequence[str] | None = None
-    heed: Callable[[Ledger, Rest], object] = lambda _ledger, _rest: None
+    heed: Callable[[Ledger, Rest], bool] = lambda _ledger, _rest: True
+    troubles: dict[str, FaceganError] = field(default_factory=dict)
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _missing: Missing = field(default_factory=Missing)
     _synced_at: float | None = None
@@ -90,7 +108,7 @@ class Watch:
         """Look again and again until each of the runs is over or given up; without `names`, for ever."""
         while True:
             rests = self._round()
-            if self.names is not None and all(_is_over(rest) for rest in rests.values()):
+            if self.names is not None and all(name in rests and _is_over(rests[name]) for name in self.names):
                 self._sync(at_once=True)
                 return rests
             self._sync(at_once=False)
@@ -98,27 +116,48 @@ class Watch:
 
     def _round(self) -> Mapping[str, Rest]:
         rests = {}
+        self.troubles.clear()
         for name in self.names if self.names is not None else self._going_on():
             watched = self._watched.setdefault(name, _Watched(ledger=self.context.ledger(name)))
-            try:
-                rest = self._look(watched)
-            except NoRunError:  # a folder without a ledger: a create that was killed
-                continue
-            except DamagedError as error:
-                rest = GiveUp(why=error.message)
-            except FaceganError as error:  # it may be better the next time
-                self.voice.complain(name, error)
-                continue
-            self._tell(watched, rest)
-            rests[name] = watched.rest = rest
-            if watched.ledger.seq >= 0:
-                self.heed(watched.ledger, rest)
+            if (rest := self._rest(watched)) is not None:
+                rests[name] = watched.rest = rest
         self._reap()
         return rests
 
-    def _going_on(self) -> list[str]:
-        known = EndedRuns(self.context.settings.home, self.context.store.url).names()
-        return [name for name in runs.names(self.context) if name not in known]
+    def _rest(self, watched: _Watched) -> Rest | None:
+        """How the run is left; `None` of what is none."""
+        name = watched.ledger.run
+        try:
+            rest: Rest = self._look(watched)
+        except NoRunError as error:  # a folder without a ledger: a create that was killed; or it was removed
+            if self.names is None:
+                return None
+            rest = GiveUp(why=error.message)
+        except DamagedError as error:
+            rest = GiveUp(why=error.message)
+        except FaceganError as error:  # it says nothing of the run, which is as it was; it may be better the next time
+            self.troubles[name] = error
+            self.voice.complain(name, error)
+            return watched.rest or Wait(why=error.message, until=self.context.writer.wall_s() + LOOK_EVERY_S)
+        self._tell(watched, rest)
+        if watched.ledger.seq >= 0:
+            watched.told = self.heed(watched.ledger, rest)
+        return rest
+
+    def _going_on(self) -> Sequence[str]:
+        """The runs of the store, less those that a watch is done with; where it does not answer, those of before."""
+        done: set[str] = set()
+        with contextlib.suppress(sqlite3.Error, OSError):
+            done = self._ended().watched()
+        try:
+            return [name for name in runs.names(self.context) if name not in done]
+        except FaceganError as error:
+            self.troubles[""] = error
+            self.voice.complain("runs", error)
+            return [name for name in self._watched if name not in done]
+
+    def _ended(self) -> EndedRuns:
+        return EndedRuns(self.context.settings.home, self.context.store.url)
 
     def _look(self, watched: _Watched) -> Rest:
         ledger, now = watched.ledger, self.context.writer.wall_s()
@@ -126,10 +165,10 @@ class Watch:
         if watched.rest is not None and watched.seq == ledger.seq and _holds(watched.rest, now):
             return watched.rest
         rest = self._act(watched)
-        watched.seq = ledger.seq
-        if ledger.fold.state in FINAL and not ledger.fold.open:
-            kept = EndedRuns(self.context.settings.home, self.context.store.url)
-            kept.remember([view(ledger, now).to_json()])
+        watched.seq, watched.settled = ledger.seq, False
+        if watched.is_final:
+            with contextlib.suppress(sqlite3.Error, OSError):  # a cache: what is not in it is read again
+                self._ended().remember([view(ledger, now).to_json()])
         return rest
 
     def _act(self, watched: _Watched) -> Rest:
@@ -155,13 +194,14 @@ class Watch:
         fold = ledger.refresh()
         read = Past(ledger)
         if fold.finished or fold.cancel or fold.stop or fold.open:
-            policy = self.allowed.policy(read.relay() if any(each.ref is None for each in fold.open) else None)
+            begins = any(each.ref is None for each in fold.open)
+            policy = self.allowed.policy(read.relay(), read) if begins else self.allowed.policy(None)
             seen = Seen(fold=fold, sightings=sight(context, ledger, self._missing))
             self._sweep(watched)
             return seen, Choice(offers=(), places={}), policy
         self._sweep(watched)
-        policy, past = self.allowed.policy(read.relay()), read.ended()
-        spent = Spending() if policy.budget.is_open else orders.spent(ledger)
+        policy, past = self.allowed.policy(read.relay(), read), read.ended()
+        spent = Spending() if policy.budget.is_open else orders.committed(ledger)
         seen = Seen(fold=fold, past=past, spent=spent)
         if hopeless(seen, policy) is not None:
             return seen, Choice(offers=(), places={}), policy
@@ -219,12 +259,29 @@ class Watch:
         now = self.context.clock()
         if not at_once and self._synced_at is not None and now - self._synced_at < SYNC_EVERY_S:
             return
-        moved = [each for each in self._watched.values() if each.seq > each.synced and each.ledger.fold.reached > 0]
+        moved = [each for each in self._watched.values() if each.is_to_copy]
         if moved:
             self._synced_at = now
-            self.voice.sync([each.ledger.run for each in moved])
-        for each in moved:
-            each.synced = each.seq
+            if self.voice.sync([each.ledger.run for each in moved]):
+                for each in moved:
+                    each.synced = each.seq
+        self._settle()
+
+    def _settle(self) -> None:
+        """Remember the runs that are over, told of and copied.
+
+        The crash argument: this comes last. Killed before it, the next watch tells nothing twice that went out, and
+        copies what is there already.
+        """
+        done = [
+            each
+            for each in self._watched.values()
+            if not each.settled and each.is_final and each.told and not each.is_to_copy
+        ]
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._ended().watch_ended([each.ledger.run for each in done])
+            for each in done:
+                each.settled = True
 
 
 def _holds(rest: Rest, now: float) -> bool:

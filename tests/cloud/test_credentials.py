@@ -271,6 +271,15 @@ def test_they_last_longer_than_the_budget(
     assert (budget_s or 11 * 3600) < left_s <= asked_s + 60
 
 
+def test_no_longer_than_a_session_at_its_place_and_its_way_there(bucket: Bucket, home: Path) -> None:
+    """A budget of two days is no reason to refuse a place whose sessions last for half a day."""
+    begin(bucket, override(SHORT, ["session.budget_s=172800"]))
+    with pytest.raises(BadInputError, match="36 hours at most"):
+        bucket.mint(home)
+    credentials.mint(bucket.context(home), ledger_of(bucket.as_user()), None, 12 * 3600.0)
+    assert int(bucket.gate.minted[-1]["DurationSeconds"]) == 12 * 3600 + 3600 + 1
+
+
 def test_a_budget_that_no_credentials_last_for_is_refused(bucket: Bucket, home: Path) -> None:
     begin(bucket, override(SHORT, ["session.budget_s=40000"]))
     assert bucket.mint(home).until is not None

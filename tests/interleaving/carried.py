@@ -309,7 +309,8 @@ class _Silent(Voice):
 
     def give_up(self, run: str, why: str) -> None: ...
 
-    def sync(self, names: Sequence[str]) -> None: ...
+    def sync(self, names: Sequence[str]) -> bool:
+        return bool(names)
 
 
 def watch(context: Context, ledger: Ledger, places: Mapping[str, Away]) -> None:
@@ -325,6 +326,8 @@ class _Forgetful:
     def __init__(self, *_: object) -> None: ...
 
     def remember(self, views: Sequence[Json]) -> None: ...
+
+    def watch_ended(self, runs: Sequence[str]) -> None: ...
 
 
 def know_places(patch: pytest.MonkeyPatch) -> None:

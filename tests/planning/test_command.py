@@ -187,6 +187,58 @@ def test_a_run_in_progress_goes_on_in_its_first_leg(cli: Cli, file_store: Object
     assert found["spread"]["early"] < leg["ends"] < found["spread"]["late"]
 
 
+@pytest.mark.parametrize("limit", [{"budget_usd": 20.0}, {"max_hours": 26.0}])
+def test_what_an_open_session_may_still_cost_is_not_spent(
+    cli: Cli, file_store: ObjectStore, places: Places, limit: dict[str, float]
+) -> None:
+    """A session is given all that the budget allows, and is what the plan begins with."""
+    places.put(local=Says(gpus=()), ec2=Says(cap_h=23))
+    world.create(file_store, chosen=world.experiment("training.steps=1000000"))
+    limit_s = 20.0 / 0.752 * HOUR_S
+    relay = {"backends": ["ec2"], "gpu": "T4", **limit}
+    price = {"usd_h": 0.752, "market": "spot"}
+    world.append(file_store, "intent", session=1, backend="ec2", gpu="T4", relay=relay, price=price, limit_s=limit_s)
+    world.die(file_store, machine=world.alive())
+    beat = session.Heartbeat(counter=9, seq=1, digest="", phase="training", step=40_000, rate=20.0)
+    session.write(file_store, RUN, 1, beat)
+    found = cli("plan", RUN, "--json").json()
+    assert [leg["backend"] for leg in found["legs"]] == ["ec2"], found["why"]
+    assert found["usd"] == pytest.approx(960_000 / 20.0 / HOUR_S * 0.752, rel=0.01)
+    dear = cli("plan", RUN, "--json", "--max-hours", "5").json()
+    assert dear["legs"] == []
+    assert "5.0 h of sessions" in dear["why"]
+
+
+def test_nothing_is_planned_beside_a_session_of_whose_place_nothing_is_known(
+    cli: Cli, file_store: ObjectStore, places: Places
+) -> None:
+    places.put(local=Says(gpus=()), colab=Says(cap_h=12))
+    running(file_store, rate=10.0)
+    for more, why in (
+        (("--backend", "colab"), "it is none of the backends that are planned over: --backend local"),
+        (("--gpu", "T4", "--backend", "local"), 'backend "local" has no GPU "T4"'),
+    ):
+        found = cli("plan", RUN, *more)
+        assert f"no end can be told: session 1 is open on local, and nothing is known of what is before it ({why})" in (
+            found.out
+        )
+
+
+def test_caps_and_quotas_are_said(cli: Cli, places: Places) -> None:
+    places.put(kaggle=Says(cap_h=12, left_h=20, resets_at=4e9), local=Says(gpus=()))
+    ask = ("plan", "dcgan-celeba", "--gpu", "t4", "--set", LONG)
+    assert "sessions of 12 h at most; 20.0 of 30 h left" in cli(*ask).err
+    (place,) = cli(*ask, "--json").json()["places"]
+    assert place == {
+        "backend": "kaggle",
+        "gpu": "T4",
+        "cap_s": 12 * HOUR_S,
+        "quota_left_s": 20 * HOUR_S,
+        "quota_resets_at": 4e9,
+        "usd_per_h": 0.0,
+    }
+
+
 def test_a_run_that_is_over_or_stopped(cli: Cli, file_store: ObjectStore, places: Places) -> None:
     places.put(local=Says(gpus=()))
     world.finished(file_store, "over")

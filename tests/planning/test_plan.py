@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs import budget
 from jobs.planning.plan import Course, Order, Plan, order, plan
-from jobs.planning.prospects import PAID_LEAST_S, Estimate, Meter, Prospect, Terms, Unfit
+from jobs.planning.prospects import FREE_LEAST_S, PAID_LEAST_S, Estimate, Meter, Prospect, Terms, Unfit
 from jobs.planning.search import search
 from tests.planning.places import DAY_S, HOUR_S, about, rationed, somewhere
 
@@ -24,9 +24,9 @@ HERE = somewhere("local", 1)
 ALL = [KAGGLE, COLAB, SPOT, HERE]
 
 
-def made(prospects: list[Prospect], hours: float, done: int = 0, **terms: float) -> Plan:
+def made(prospects: list[Prospect], of_h: float, done: int = 0, **terms: float) -> Plan:
     """A plan for so many hours at ten steps a second."""
-    return plan(prospects, (), Course(now=0.0, done=done, steps=int(hours * 10 * HOUR_S)), Terms(**terms))
+    return plan(prospects, (), Course(now=0.0, done=done, steps=int(of_h * 10 * HOUR_S)), Terms(**terms))
 
 
 def on(found: Plan) -> list[str]:
@@ -95,6 +95,18 @@ def test_the_budget_is_named_where_it_is_too_small() -> None:
     assert "for 1.00 USD" in made([somewhere("ec2", 10, usd=0.5)], 10, budget=1.0).why
 
 
+def test_no_more_hours_are_planned_than_sessions_may_take() -> None:
+    enough = made([KAGGLE, HERE], 20, hours=25.0)
+    assert enough.ends == made([KAGGLE, HERE], 20).ends
+    short = made([KAGGLE, HERE], 20, hours=15.0)
+    assert short.legs == ()
+    assert "in 15.0 h of sessions" in short.why
+    slow = made([HERE, somewhere("ec2", 10, usd=0.5)], 20, budget=5.0, hours=25.0)
+    assert sum(leg.ends - leg.begins for leg in slow.legs) <= 25 * HOUR_S
+    assert on(made([HERE], 1, hours=10.5)) == ["local"]
+    assert on(made([HERE], 1, hours=9.5)) == []
+
+
 def test_a_run_that_is_done_needs_no_plan() -> None:
     assert made(ALL, 1, done=36_000).why == "all 36,000 steps are committed"
 
@@ -144,6 +156,19 @@ def test_what_was_not_committed_is_trained_again() -> None:
     assert made([somewhere("ec2", 10, lost_s=1800)], 30).ends == 30 * HOUR_S, "nobody takes it"
 
 
+def test_sessions_that_fail_make_the_end_less_sure_and_the_plan_no_other() -> None:
+    calm = made([somewhere("a", 10)], 30)
+    shaky = plan(
+        [replace(somewhere("a", 10, wait_h=0.0, lost_s=900), fails_per_h=0.1)],
+        (),
+        Course(now=0.0, done=0, steps=30 * 36_000),
+        Terms(),
+    )
+    assert shaky.legs == calm.legs
+    assert shaky.spread is not None
+    assert shaky.spread.late > shaky.spread.early >= (calm.ends or 0.0)
+
+
 def test_how_many_come_in_time_is_told() -> None:
     likely = made([somewhere("a", 10, spread=about(10, 0.3))], 10).ends
     assert likely is not None
@@ -173,6 +198,16 @@ def test_a_session_that_runs_uses_the_quota_that_the_next_ones_lack() -> None:
     found = with_open(running, 40, [KAGGLE])
     assert [leg.ends - leg.begins > 9 * HOUR_S for leg in found.legs][:2] == [True, True]
     assert found.legs[2].why.startswith("after its quota began anew")
+
+
+def test_a_session_that_runs_goes_on_however_little_is_left_for_it() -> None:
+    running = replace(SPOT, wait_s=Estimate.exactly(0.0), start_s=0.0, taken_per_h=0.0)
+    course = Course(now=0.0, done=0, steps=10 * 36_000, opening=running)
+    for terms in (Terms(budget=0.02), Terms(hours=0.1, budget=9.0)):  # six minutes
+        found = plan([SPOT, somewhere("colab", 10)], (), course, terms)
+        assert on(found)[:1] == (["ec2"] if terms.hours is None else [])
+    spent = replace(running, meter=rationed(0.05, 72, 30, 168))
+    assert plan([spent], (), replace(course, opening=spent), Terms()).legs[0].ends == pytest.approx(0.05 * HOUR_S)
 
 
 def test_a_session_that_runs_where_no_other_can_be_had_is_in_the_plan_all_the_same() -> None:
@@ -211,7 +246,7 @@ def test_a_realistic_plan_is_made_in_no_time() -> None:
 
 
 def test_the_shortest_session_that_is_paid_is_the_budgets_own() -> None:
-    assert PAID_LEAST_S == budget.LEAST_S
+    assert (PAID_LEAST_S, FREE_LEAST_S) == (budget.LEAST_S, budget.FREE_LEAST_S)
 
 
 times = st.floats(0, 20 * DAY_S)

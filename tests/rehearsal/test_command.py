@@ -13,6 +13,7 @@ from jobs.backends.base import Fate
 from jobs.cli import run
 from jobs.errors import Exit
 from jobs.rehearsal.place import Spot
+from jobs.rehearsal.terms import TERMS
 from jobs.rehearsal.timeline import HEADER
 
 SHORT = ("rehearse", "--days", "0.4", "--seed", "3")
@@ -51,6 +52,19 @@ def test_an_experiment_has_its_own_steps(capsys: pytest.CaptureFixture[str]) -> 
     assert run(["rehearse", "dcgan-mnist", "--days", "0.1", "--json"]) == Exit.OK
     (found,) = json.loads(capsys.readouterr().out)["runs"]
     assert (found["run"], found["steps"]) == ("dcgan-mnist", 3000)
+
+
+def test_auto_is_all_that_can_be_rehearsed_and_what_is_paid_comes_with_a_budget(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    auto = (*SHORT, "--json", "--backend", "auto")
+    assert run([*auto]) == Exit.OK
+    free = json.loads(capsys.readouterr().out)
+    assert [place["place"] for place in free["places"]] == [*TERMS]
+    assert run([*auto, "--gpu", "L4"]) == Exit.OK
+    assert {event["place"] for event in json.loads(capsys.readouterr().out)["events"] if event["place"]} == {"colab"}
+    assert run([*auto, "--gpu", "A10G", "--budget", "9"]) == Exit.OK
+    assert {event["place"] for event in json.loads(capsys.readouterr().out)["events"] if event["place"]} == {"ec2"}
 
 
 def test_the_picture_has_a_bar_for_each_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

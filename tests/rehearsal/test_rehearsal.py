@@ -13,23 +13,26 @@ import pytest
 
 from facegan.process import Life
 from facegan.storage.memory import MemoryStore
+from jobs import orders, rates, recipe
+from jobs.backends import waiting
 from jobs.backends.base import Fate
 from jobs.budget import Budget
-from jobs.rehearsal import place, world
+from jobs.rehearsal import casting, place, world
 from jobs.rehearsal.line import OrderedStore
-from jobs.rehearsal.machine import SlowToy
+from jobs.rehearsal.machine import BEAT_S, SlowToy
 from jobs.rehearsal.place import Site, Spot
-from jobs.rehearsal.script import FAIR, Script, Stay, Troubles
-from jobs.rehearsal.terms import DAY_S, HOUR_S, Quota, Terms
+from jobs.rehearsal.script import FAIR, Script, Stay, Troubles, Visit
+from jobs.rehearsal.terms import DAY_S, HOUR_S, TERMS, Quota, Terms
 from jobs.rehearsal.timeline import to_json
+from jobs.rehearsal.weeks import week
 from jobs.rehearsal.world import Outcome, Play, Role, rehearse
-from jobs.supervision import decision
+from jobs.supervision import decision, watching
 from jobs.supervision.actions import Wait
 from jobs.supervision.past import Relay
-from jobs.supervision.seen import Policy, Seen
+from jobs.supervision.seen import Offer, Policy, Seen
 
 CALM = Troubles(silences=0, outages=0)
-HOME = Terms(speeds={"T4": 1.0}, wait_s=(60.0, 60.0))
+HOME = Terms(speeds={"T4": 1.0}, wait_s=(60.0, 60.0, 60.0))
 SHORT_LIVED = dataclasses.replace(HOME, life_s=2 * HOUR_S)
 RATIONED = dataclasses.replace(
     HOME, cap_s=6 * HOUR_S, quota=Quota(of_s=3 * HOUR_S, first_s=DAY_S, period_s=DAY_S, told=True)
@@ -126,6 +129,11 @@ def sluggish(_seen: Seen, now: float, _policy: Policy) -> Wait:
     return Wait(until=now + DAY_S, why="tomorrow")
 
 
+def heedless(_seen: Seen, offer: Offer, now: float, _policy: Policy) -> decision._Standing:
+    """A watch to which it is all the same what a place has said of its quota."""
+    return decision._Standing(backend=offer.backend, until=now)
+
+
 class Forgetful(SlowToy):
     """A trainer that takes up a checkpoint, and forgets a weight of it."""
 
@@ -183,6 +191,12 @@ DEFECTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str, dict[str, Te
         {"ec2": SHORT_LIVED},
         CALM,
     ),
+    "a place that has said that it has nothing is asked": (
+        lambda patch: patch.setattr(decision, "_standing", heedless),
+        "was asked of kaggle",
+        {"kaggle": RATIONED},
+        CALM,
+    ),
 }
 
 
@@ -195,6 +209,70 @@ def test_a_defect_is_seen(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = next((found for seed in seeds if (found := played(seed=seed, troubles=troubles, **places).broken)), "")
     assert broken
     assert words in broken
+
+
+def test_a_quota_that_is_known_to_be_used_up_is_not_asked_even_if_it_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without any refusal that says until when, it is what the place tells of itself that counts."""
+    monkeypatch.setattr(decision, "_standing", heedless)
+    monkeypatch.setattr(place, "_day", lambda _at: None)
+    assert "whose quota was known to be used up" in played(kaggle=RATIONED).broken
+
+
+def test_a_minute_too_many_of_sessions_that_report_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that cannot report are forgiven what nobody heard of them, and no others."""
+    capped, right = dataclasses.replace(HOME, cap_s=2 * HOUR_S), orders._limit_s
+    monkeypatch.setattr(orders, "_limit_s", lambda where, spent: (right(where, spent) or 0.0) + 1400.0)
+    outcome = played(steps=60, budget=Budget(hours=5.0), ec2=capped)
+    assert outcome.used[0].sessions == 3
+    assert 5.0 < outcome.used[0].hours < 5.0 + BEAT_S / HOUR_S
+    assert "5.0 h are allowed" in outcome.broken
+
+
+def test_what_the_budget_pays_for_has_to_be_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(hours=20.0)
+    assert played(ec2=SHORT_LIVED, budget=budget).endings[0].at is not None
+    over = "its sessions took too many hours, and fewer are allowed"
+    monkeypatch.setattr(Budget, "over", lambda _budget, spent: over if spent.hours > 1.0 else None)
+    assert "it could have finished" in played(ec2=SHORT_LIVED, budget=budget).broken
+
+
+def test_a_watch_that_stays_and_goes_before_the_end_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Script, "staying", lambda _script: Visit())
+    assert not played().broken
+    monkeypatch.setattr(watching, "_is_over", lambda _rest: True)
+    assert "a watch that stays has left it" in played().broken
+
+
+def test_in_some_weeks_nobody_says_resume_and_nothing_fails_by_itself() -> None:
+    mild = [play for play in map(week, range(40)) if play.resumes == 0]
+    assert 4 < len(mild) < 20
+    assert all(play.troubles.breaking == play.troubles.hanging == play.troubles.cut == 0.0 for play in mild)
+
+
+def test_a_rehearsal_has_the_waits_and_losses_of_the_table_that_plans_are_made_from() -> None:
+    for name, there in TERMS.items():
+        table = waiting.of(name)
+        assert there.wait_s == (table.low, table.likely, table.high)
+        assert (there.life_s is None) == (table.taken_per_h + table.fails_per_h == 0.0)
+        if there.life_s is not None:
+            assert HOUR_S / there.life_s == pytest.approx(table.taken_per_h + table.fails_per_h)
+
+
+@pytest.mark.parametrize("gpu", ["T4", "L4", "A10G"])
+def test_a_faster_gpu_is_counted_once(gpu: str) -> None:
+    """As long as the table says for a T4, and so much less as the place says of its GPU."""
+    chosen = recipe.load("dcgan-celeba")
+    rated = rates.rate(chosen, "T4")
+    assert rated is not None
+    cast, _ = casting.role(chosen, seed=1)
+    assert cast.steps * cast.step_s == pytest.approx(chosen.training.steps / rated[0].likely)
+    relay = Relay(backends=("ec2",), gpu=gpu)
+    at = {"ec2": dataclasses.replace(HOME, speeds=TERMS["ec2"].speeds)}
+    outcome = rehearse(Play(seed=1, days=9.0, relay=relay, roles=[cast], troubles=CALM, places=at))
+    took_h = outcome.used[0].hours
+    assert took_h == pytest.approx(cast.steps * cast.step_s / HOUR_S / TERMS["ec2"].speeds[gpu], rel=0.1)
 
 
 def test_nothing_is_left_behind_where_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,7 @@ class World:
     machines: int = 1
     said: list[str] = field(default_factory=list)
     synced: list[str] = field(default_factory=list)
+    is_mlflow_away: bool = False
     asked: list[tuple[str, int]] = field(default_factory=list)
 
     def context(self, store: ObjectStore | None = None) -> Context:
@@ -171,8 +172,9 @@ class Told:
     def give_up(self, run: str, why: str) -> None:
         self._here.said.append(f"{run} is given up: {why}")
 
-    def sync(self, names: Sequence[str]) -> None:
+    def sync(self, names: Sequence[str]) -> bool:
         self._here.synced += names
+        return not self._here.is_mlflow_away
 
 
 class Spot(FakeBackend):

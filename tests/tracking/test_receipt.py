@@ -52,6 +52,8 @@ def test_mlflow_knows_how_far_the_ledger_was_seen_and_does_not_forget_it(new_mlf
     mlflow.sync(run)
     assert words.head_of(mlflow.the_run().data.tags) == head
     assert any("is missing, although MLflow has seen it" in note for note in mlflow.notes)
+    done = mlflow.sync(run, accepted=True)
+    assert words.head_of(mlflow.the_run().data.tags) == Head(seq=done.seq, digest=run.ledger().digest_of(done.seq))
 
 
 def test_a_tag_that_anybody_may_have_written_is_no_head() -> None:

@@ -157,13 +157,18 @@ class Mlflow:
         server.lock = None
         return server
 
-    def copy(self, run: Run, *, server: Server | None = None, ledger: Ledger | None = None) -> Copy:
+    def copy(
+        self, run: Run, *, server: Server | None = None, ledger: Ledger | None = None, accepted: bool = False
+    ) -> Copy:
         return Copy(
-            ledger=ledger or run.ledger("sync"), server=server or Server(self.uri, self.client), say=self.notes.append
+            ledger=ledger or run.ledger("sync"),
+            server=server or Server(self.uri, self.client),
+            say=self.notes.append,
+            accepted=accepted,
         )
 
-    def sync(self, run: Run) -> Progress:
-        return self.copy(run).update()
+    def sync(self, run: Run, *, accepted: bool = False) -> Progress:
+        return self.copy(run, accepted=accepted).update()
 
     def runs(self) -> list[Any]:
         """Every MLflow run that a user sees."""

@@ -27,7 +27,7 @@ from jobs.settings import Settings
 
 ENGINE = "jobs.engine"  # loaded when an engine is first asked: it brings the SDK
 LAST_LINES = 40
-ENDING_S = 10  # what is left of a process that has said that it ends
+ENDING_S = 30  # what is left of a process that has said that it ends
 LIVING = {"running", "paused", "restarting"}
 ALL = "all"
 ROOTS = (

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import stat
 import traceback
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from facegan import handed
+from facegan import handed, runtime
 from facegan.errors import BadInputError
 from facegan.handed import Handed, Origin
+from facegan.worker import Surroundings
 
 SECRET = "hush-hush"
 GIVEN = Handed(
@@ -20,6 +22,7 @@ GIVEN = Handed(
     origin=Origin(backend="docker", host="ssh://me@box", ref={"engine": "E", "container": "c0ffee"}),
     grace_s=90.5,
     gpu="T4",
+    until=datetime(2026, 11, 30, 12, tzinfo=UTC),
 )
 
 
@@ -32,6 +35,15 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_written_is_what_is_read(given: Handed, path: Path) -> None:
     path.write_bytes(handed.to_bytes(given))
     assert handed.read(path) == given
+
+
+def test_what_is_left_of_the_credentials_bounds_the_session() -> None:
+    """The last checkpoint is committed before they end."""
+    assert GIVEN.until is not None
+    assert Handed().left_s(GIVEN.until) is None
+    left_s = GIVEN.left_s(GIVEN.until - timedelta(hours=1))
+    assert left_s == 3600 - handed.EXPIRY_MARGIN.total_seconds()
+    assert GIVEN.left_s(GIVEN.until) < 0  # type: ignore[operator]
 
 
 def test_whatever_is_cut_off_is_not_whole(path: Path) -> None:
@@ -113,3 +125,20 @@ def assert_silent(error: BadInputError) -> None:
     """Neither the message nor what a traceback shows repeats what was in the file."""
     said = "".join(traceback.format_exception(error)) + error.message + str(error.hint)
     assert SECRET not in said
+
+
+@pytest.mark.parametrize(("budget_s", "least", "most"), [(None, 3400, 3480), (60.0, 60, 60)])
+def test_a_session_ends_before_its_credentials_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, budget_s: float | None, least: float, most: float
+) -> None:
+    """The session's process as it is, up to where it begins to train."""
+    seen: list[Surroundings] = []
+    monkeypatch.setenv("FACEGAN_HOME", str(tmp_path))
+    monkeypatch.setattr(runtime, "run_session", lambda here: seen.append(here) or 0)
+    for name in ("repeat", "_stop_on_signals", "_ignore_signals"):
+        monkeypatch.setattr(runtime, name, lambda *_: None)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    path.write_bytes(handed.to_bytes(Handed(until=until, budget_s=budget_s)))
+    runtime.main([f"{tmp_path.as_uri()}/runs/a-run", "--handed", str(path)])
+    assert seen[0].budget_s is not None
+    assert least <= seen[0].budget_s <= most

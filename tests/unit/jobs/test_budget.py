@@ -199,13 +199,13 @@ class TestMachines:
     def test_ec2(self) -> None:
         text = of_ec2.render(self.ASKED, "us-east-1", Life())
         assert "\nLIFE_MIN=118\n" in text, "two minutes are the machine's own"
-        assert f'"budget_s": {7080.0 - 708.0}' in text
+        assert f"\nBUDGET_S={7080 - 708}\n" in text
 
     def test_gce(self) -> None:
         asked = dataclasses.replace(self.ASKED, run_url="gs://bucket/runs/a-run")
         text = of_gce.render(asked, "us-central1", "us-central1-a", Life())
         assert "\nLIFE_MIN=118\n" in text
-        assert f'"budget_s": {7080.0 - 708.0}' in text
+        assert f"\nBUDGET_S={7080 - 708}\n" in text
 
     def test_gradient(self) -> None:
         (job,) = of_gradient.run(self.ASKED_OF_GRADIENT, self.ASKED_OF_GRADIENT.within(43_200.0))["spec"][

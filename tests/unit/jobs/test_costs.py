@@ -16,11 +16,12 @@ from facegan.spending import HOUR_MS, spending
 from facegan.storage import ObjectStore
 from facegan.storage.memory import MemoryStore
 from jobs import launch, orders, settings
+from jobs.backends.vm import SPOT
 from jobs.budget import Budget
 from jobs.context import Context
 from jobs.errors import JobError
 from jobs.planning.prospects import Estimate
-from jobs.prices import FREE, OWN, SPOT, Price
+from jobs.prices import FREE, OWN, Price
 from jobs.supervision.costing import Foreseen
 from jobs.supervision.past import Past, Relay
 from jobs.supervision.policy import Allowed
@@ -52,6 +53,21 @@ def stay(number: int = 1, **said: object) -> Stay:
 def test_a_session_is_paid_from_its_launch_to_its_end(said: dict[str, object], usd: float, unknown: float) -> None:
     found = spending([stay(**said)])
     assert (found.usd, found.unknown_hours) == (usd, unknown)
+
+
+def test_one_that_has_not_begun_counts_to_now_and_one_that_has_until_it_was_heard_of() -> None:
+    asked = stay(ended=None, has_reported=False, outcome="open")
+    assert spending([asked]).usd == 0.0
+    assert spending([asked], now_s=3 * 3600.0).usd == 1.0
+    begun = stay(ended=None, has_reported=False, leased=HOUR_MS, heard=2 * HOUR_MS, outcome="open")
+    assert spending([begun], now_s=9 * 3600.0).usd == 0.5
+
+
+def test_where_waiting_costs_nothing_it_does_not_count() -> None:
+    assert spending([stay(backend="batch", leased=2 * HOUR_MS)]).usd == 0.5
+    waits = stay(backend="batch", ended=None, has_reported=False, outcome="open")
+    assert spending([waits], now_s=9 * 3600.0).hours == 0.0
+    assert spending([waits], {1: 3600.0}).hours == 1.0, "it may yet begin"
 
 
 def test_what_may_live_on_is_counted_with_all_that_it_was_given() -> None:

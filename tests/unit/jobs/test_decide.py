@@ -75,8 +75,9 @@ offers = st.tuples(
             backend=st.just(name),
             unfit=st.sampled_from(["", "", "no such GPU"]),
             passing=st.booleans(),
-            left_s=st.none() | st.floats(0, 1e5),
+            left_s=st.none() | st.floats(0, 1e5) | st.sampled_from([400.0, 700.0]),
             resets_at=st.none() | st.floats(NOW - 1e5, NOW + 1e6),
+            start_s=st.sampled_from([0.0, 420.0]),
         )
         for name in NAMES
     )
@@ -111,7 +112,7 @@ def test_no_quota_that_is_known_to_be_gone_is_asked(past: list[Ended], could: tu
     if isinstance(action, Ask):
         (offer,) = (each for each in could if each.backend == action.backend)
         assert not offer.unfit
-        assert offer.left_s is None or offer.left_s >= LEAST_S
+        assert offer.left_s is None or offer.left_s >= offer.start_s + LEAST_S
         newest = next((each for each in past if each.backend == action.backend), None)
         assert newest is None or newest.until is None or newest.until <= NOW
         assert action.number == RUN.newest + 1

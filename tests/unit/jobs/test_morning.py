@@ -22,6 +22,7 @@ from tests.unit.jobs import world
 from tests.unit.jobs.typed import Cli
 
 SATURDAY = datetime(2023, 11, 18, 5, tzinfo=UTC)
+SAID = "Saturday 18 November at 05:00 UTC"
 
 
 def why(store: ObjectStore, later_s: float = 0.0) -> str:
@@ -64,8 +65,8 @@ def test_the_heartbeat_of_a_session_with_a_limit_has_what_is_left_of_it(store: M
 @pytest.mark.parametrize(
     ("refusal", "until", "said"),
     [
-        ("quota", SATURDAY, "waits for local's quota until Saturday 18 November 05:00 UTC; nothing is committed yet"),
-        ("capacity", SATURDAY, "waits for local's room until Saturday 18 November 05:00 UTC; nothing is committed yet"),
+        ("quota", SATURDAY, f"waits for local's quota until {SAID}; nothing is committed yet"),
+        ("capacity", SATURDAY, f"waits for local's room until {SAID}; nothing is committed yet"),
         ("quota", None, "session 1: no more hours; nothing is committed yet"),
         ("quota", datetime(2023, 11, 1, tzinfo=UTC), "session 1: no more hours; nothing is committed yet"),
     ],
@@ -98,7 +99,7 @@ def test_ps_asks_places_only_when_it_is_told_to_and_each_once(
     header, *rows = said.out.splitlines()
     assert header.split() == [*ps.HEADER[:7], "QUOTA", *ps.HEADER[7:]]
     assert all("0.0 of 30 h left" in row for row in rows)
-    assert all("waits for local's quota until Saturday 18 November 05:00 UTC; checkpoint 4" in row for row in rows)
+    assert all("waits for local's quota until Saturday 18 November at 05:00 UTC; checkpoint 4" in row for row in rows)
 
 
 def test_a_watched_list_asks_again_after_five_minutes(

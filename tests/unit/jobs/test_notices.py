@@ -8,6 +8,7 @@ import json
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.ledger import Fold, Ledger
 from facegan.spending import Cost, Spending
 from facegan.storage.memory import MemoryStore
+from jobs import orders, recipe
 from jobs.budget import Budget
 from jobs.notices import sending
 from jobs.notices.events import Notice, NotSentError, notices
@@ -203,6 +205,73 @@ def test_each_event_is_told_once_by_whoever_watches(home: Path, store: MemorySto
     assert first.complaints == second.complaints == []
 
 
+def test_what_a_session_was_given_is_not_spent_when_it_is_asked_for(home: Path, store: MemoryStore) -> None:
+    world.create(store)
+    relay = {"backends": ["local"], "gpu": None, "max_hours": 10.0}
+    world.ask(store, relay=relay, limit_s=36_000.0, price={"usd_h": 0.0, "market": "on demand"})
+    told, ledger = Telling(home, store), world.ledger(store)
+    told.heed(ledger, Leave(why="session 1 is alive"))
+    assert told.sent == []
+    assert orders.committed(ledger).hours == 10.0
+
+
+def refusals(home: Path) -> Iterator[str]:
+    """Why places cannot run a session, in the words of those who say so: some name the store."""
+    for url in ("s3://secret-bucket/mine", (home / "store").as_uri()):
+        store = MemoryStore()
+        store.url = url
+        here = world.context(home, store)
+        for name in ("kaggle", "colab", "ec2", "gce", "batch", "gradient"):
+            try:
+                orders.place(here, name, None, fetch=False)
+            except FaceganError as error:
+                yield error.message
+        try:
+            recipe.require_data(world.experiment("data.name=celeba").data, None, store, {})
+        except FaceganError as error:
+            yield error.message
+    yield f'there is no run "r" in {url}'
+
+
+def test_no_notice_says_where_the_store_is(home: Path, store: MemoryStore) -> None:
+    messages = [*refusals(home)]
+    assert sum("s3://secret-bucket/mine" in each for each in messages) + sum("file://" in each for each in messages) > 3
+    world.interrupted(store)
+    for url in ("s3://secret-bucket/mine", (home / "store").as_uri() + "/"):
+        told, ledger = Telling(home, store), world.ledger(store)
+        ledger.refresh()
+        context = dataclasses.replace(told.context, store=Named(store, url))  # type: ignore[arg-type]
+        told.teller.context = context
+        for message in messages:
+            for rest in (GiveUp(why=f"no backend is left. kaggle: {message}"), Wait(why=message, until=NOW + HOUR)):
+                for notice in told.teller._notices(ledger, rest):
+                    assert url.rstrip("/") not in json.dumps(notice.to_json())
+                    assert str(home) not in json.dumps(notice.to_json())
+
+
+class Named:
+    """A store under another name."""
+
+    def __init__(self, store: MemoryStore, url: str) -> None:
+        self._store, self.url = store, url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_run_that_is_removed_and_made_anew_is_told_of_again(cli: Cli, home: Path, file_store: Any) -> None:
+    kept = Kept(home, file_store.url)
+    world.finished(file_store)
+    assert kept.claim(world.RUN, "finished 12", NOW) is Claim.NOW
+    kept.settle(world.RUN, "finished 12", NOW, sent=True)
+    kept.rest(world.RUN, Rested(seq=5, why="waits"))
+    assert kept.claim("another", "finished 12", NOW) is Claim.NOW
+    assert cli("rm", world.RUN, "--yes").code == 0
+    assert kept.claim(world.RUN, "finished 12", NOW) is Claim.NOW
+    assert kept.rests() == {}
+    assert kept.claim("another", "finished 12", NOW) is Claim.LATER
+
+
 def test_what_happened_days_ago_is_no_news(home: Path, store: MemoryStore) -> None:
     told = Telling(home, store, now=NOW + STALE_S + 1)
     told.heed(world.finished(store), Leave(why="done", over=True))
@@ -240,6 +309,17 @@ def test_ps_says_what_a_watch_has_decided_as_long_as_the_run_has_not_moved(
     assert "kaggle: its quota is used up; checkpoint 4 is committed" in cli("ps").out
     world.append(file_store, "tracked", server="s", mlflow_run="m")
     assert "session 1: received SIGTERM; checkpoint 4 is committed" in cli("ps").out
+
+
+def test_a_decision_whose_time_is_over_is_said_to_be_old(cli: Cli, home: Path, file_store: Any) -> None:
+    world.interrupted(file_store)
+    kept = Kept(home, file_store.url)
+    kept.rest(world.RUN, Rested(seq=5, why="kaggle: used up", until=4e9))
+    assert "kaggle: used up; checkpoint 4 is committed" in cli("ps").out
+    kept.rest(world.RUN, Rested(seq=5, why="kaggle: used up", until=time.time() - 7_200))
+    said = cli("ps").out
+    assert "kaggle: used up; that was 2h" in said
+    assert "ago, and no watch has looked here since; checkpoint 4 is committed" in said
 
 
 def test_watch_tells_of_a_run_that_it_finds_finished(

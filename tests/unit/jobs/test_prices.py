@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from facegan.catalog import CATALOG
 from facegan.errors import BadInputError
+from facegan.spending import Spending
 from jobs import prices, rates
-from jobs.backends import BACKENDS
+from jobs.backends import BACKENDS, open_backend
 from jobs.backends.colab import facts as of_colab
 from jobs.backends.ec2 import facts as of_ec2
 from jobs.backends.gce import facts as of_gce
 from jobs.backends.gradient import facts as of_gradient
 from jobs.backends.kaggle import facts as of_kaggle
-from jobs.prices import FREE, ON_DEMAND, OWN, SAID, SPOT, Offered, Price
+from jobs.backends.vm import ON_DEMAND, SPOT
+from jobs.budget import Budget
+from jobs.prices import FREE, OWN, SAID, Offered, Price
+from jobs.settings import Settings
 
 MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 NOBODY = 1e9  # dollars an hour that nobody would ask
@@ -34,8 +39,6 @@ SAID_THERE: dict[str, list[Row]] = {
     "gradient": [(each.gpu, (each.gpu,), 1, each.memory_gib) for each in of_gradient.ACCELERATORS],
 }
 WITHOUT_THERE = {"ec2": of_ec2.WITHOUT, "gce": of_gce.WITHOUT, "gradient": (of_gradient.WITHOUT.value,)}
-LONGEST_H = {name: facts.SESSION_S.value / 3600 for name, facts in (("kaggle", of_kaggle), ("colab", of_colab))}
-LONGEST_H["gradient"] = of_gradient.SESSION_S.value / 3600
 
 
 def rows(backend: str) -> list[Offered]:
@@ -65,7 +68,7 @@ def test_no_gpu_of_a_backend_is_there_twice() -> None:
 
 
 @pytest.mark.parametrize("backend", sorted(set(ASKED)))
-def test_it_says_what_the_backend_itself_says(backend: str) -> None:
+def test_it_says_what_the_backend_itself_says(backend: str, tmp_path: Path) -> None:
     """The backend's own table decides what is asked for; this one says what that costs."""
     there = SAID_THERE[backend]
     here = [row for row in rows(backend) if row.gpu]
@@ -75,7 +78,9 @@ def test_it_says_what_the_backend_itself_says(backend: str) -> None:
         assert memory_gib in {UNKNOWN_MEMORY, row.memory_gib}
     (without,) = (row for row in rows(backend) if not row.gpu)
     assert tuple(without.called) == tuple(WITHOUT_THERE.get(backend, ()))
-    assert {row.session_h for row in rows(backend)} == {LONGEST_H.get(backend)}
+    able = open_backend(backend, Settings(home=tmp_path, store="", backend="local", tracking="")).capabilities()
+    assert able.session_s is not None
+    assert {row.session_h for row in rows(backend)} == {able.session_s / 3600}
 
 
 def test_the_table_is_of_no_backend_that_is_not_there() -> None:
@@ -110,6 +115,30 @@ def test_spot_at_a_price_that_is_not_known_is_counted_at_what_it_does_not_exceed
 def test_what_an_hour_costs(backend: str, gpu: str | None, said: float | None, expected: tuple[float, str]) -> None:
     found = prices.price(backend, gpu, said=said)
     assert (found.usd_h, found.market) == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "host", "expected"),
+    [
+        ("ec2", "us-east-1", 0.752),
+        ("batch", "us-east-1", 0.752),
+        ("ec2", "eu-west-1", None),
+        ("batch", "us-west-2", None),
+        ("gce", "us-central1", 0.73),
+        ("gce", "us-central1-a", 0.73),
+        ("gce", "a-project/us-central1-a", 0.73),
+        ("gce", "europe-west4-a", None),
+        ("gradient", "a-project", 0.76),
+    ],
+)
+def test_a_price_is_of_its_region_alone(backend: str, host: str, expected: float | None) -> None:
+    found = prices.price(backend, "A4000" if backend == "gradient" else "T4", host=host)
+    assert found.usd_h == expected
+    assert prices.price("ec2", "T4", host="eu-west-1", said=0.3).usd_h == 0.3
+    if expected is None:
+        assert not found.most
+        assert "not known in" in str(found)
+        assert Budget(usd=5.0).refuses(Spending(), found.usd_h)
 
 
 def test_a_box_that_is_rented_costs_what_the_user_says() -> None:

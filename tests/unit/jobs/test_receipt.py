@@ -97,6 +97,46 @@ def test_a_ledger_that_was_cut_off_is_missed_by_whoever_saw_more_of_it(cli: Cli,
     assert cli("status", world.RUN).code == 0
 
 
+def test_what_is_not_whole_in_itself_is_not_taken_as_it_is(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    """What was seen of it is evidence, which a judgement that finds something wrong does not throw away."""
+    world.interrupted(file_store)
+    assert cli("status", world.RUN).code == 0
+    kept = Heads(home, file_store.url)
+    seen = kept.seen(world.RUN)
+    file_store.delete(layout.entry(world.RUN, 2))
+    assert cli("verify", world.RUN, "--accept").code == 104
+    assert seen is not None
+    assert kept.seen(world.RUN) == seen
+    assert kept.accepted([world.RUN]) == []
+
+
+def test_what_is_taken_as_it_is_is_told_to_mlflow_by_the_next_copy(
+    cli: Cli, home: Path, file_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.interrupted(file_store)
+    cli("status", world.RUN)
+    cut_off(file_store, 3)
+    assert cli("verify", world.RUN, "--accept").code == 0
+    asked: list[tuple[str, ...]] = []
+    codes = iter([1, 0, 0])
+
+    def run(_context: object, *arguments: str, quiet: bool = False) -> int:
+        del quiet
+        asked.append(arguments)
+        return next(codes)
+
+    monkeypatch.setattr(heavy, "run", run)
+    url = layout.run_url(file_store.url, world.RUN)
+    for _ in range(3):
+        cli("sync", world.RUN)
+    assert [each[each.index("--accept") + 1 :][:1] if "--accept" in each else () for each in asked] == [
+        (url,),
+        (url,),
+        (),
+    ], "until a copy was made, and no more then"
+    assert Heads(home, file_store.url).accepted([world.RUN]) == []
+
+
 def test_another_history_in_its_place_is_noticed_even_when_it_is_longer(cli: Cli, file_store: ObjectStore) -> None:
     world.interrupted(file_store)
     assert cli("status", world.RUN).code == 0

@@ -17,7 +17,7 @@ from facegan.experiment import Json
 from facegan.ledger import State
 from facegan.storage.memory import MemoryStore
 from jobs import credentials, follow, launch, sweeping
-from jobs.backends.base import Hand, Order
+from jobs.backends.base import Capabilities, Hand, Order
 from jobs.cli import _said
 from jobs.context import Context
 from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
@@ -205,7 +205,8 @@ def test_credentials_are_made_only_for_a_session_that_is_really_made(
     """And for the role that the user has set; their warnings are said."""
     made: list[tuple[str, str | None]] = []
 
-    def mint(_context: Context, ledger: launch.Ledger, role: str | None) -> Credentials:
+    def mint(_context: Context, ledger: launch.Ledger, role: str | None, session_s: float | None) -> Credentials:
+        assert session_s == Handing().capabilities().session_s == 3600.0
         made.append((ledger.run, role))
         return Credentials(environment={"KEY": "secret"}, warnings=["they reach the whole bucket"])
 
@@ -217,6 +218,9 @@ def test_credentials_are_made_only_for_a_session_that_is_really_made(
     handed: list[Credentials | None] = []
 
     class Handing(FakeBackend):
+        def capabilities(self) -> Capabilities:
+            return dataclasses.replace(super().capabilities(), session_s=3600.0)
+
         def submit(self, order: Order, hand: Hand) -> Json:
             known = self.look_up(order)
             if known is None:
@@ -273,6 +277,21 @@ class TestSweep:
         sweeping.sweep(context, ledger)
         assert backend.swept == [(layout.run_url(store.url, RUN), ())]
         assert backend.host == "ssh://me@box"
+
+    def test_what_has_ended_for_certain_is_said(
+        self, context: Context, store: MemoryStore, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not what is open, nor what is newer than anything that was read."""
+        told: list[list[int]] = []
+        monkeypatch.setattr(
+            backend, "give_back", lambda _url, ended: told.append([n for n in range(1, 5) if ended(n)]), raising=False
+        )
+        world.interrupted(store)
+        world.ask(store, number=2)
+        ledger = world.ledger(store)
+        ledger.refresh()
+        sweeping.sweep(context, ledger)
+        assert told == [[1]]
 
     def test_what_is_open_is_kept(self, context: Context, store: MemoryStore, backend: FakeBackend) -> None:
         world.interrupted(store)

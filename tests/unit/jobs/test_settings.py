@@ -82,3 +82,10 @@ def test_a_value_that_is_no_text_is_refused(value: str, tmp_path: Path, home: Pa
     write(tmp_path, PROJECT_FILE, f"backend = {value}\n")
     with pytest.raises(BadInputError, match=r'backend in ".*" must be a text, not "'):
         load(home, tmp_path)
+
+
+def test_a_number_is_written_as_a_text(tmp_path: Path, home: Path) -> None:
+    write(tmp_path, PROJECT_FILE, "price = 0.25\n")
+    with pytest.raises(BadInputError) as raised:
+        load(home, tmp_path)
+    assert raised.value.hint == 'price = "0.25"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -93,6 +93,21 @@ def test_removal_leaves_nothing_of_the_run_and_everything_of_others(context: Con
     mine = len(world.contents(store)) - len(kept)
     assert word.remove(context, world.ledger(store)) == mine
     assert world.contents(store) == kept
+
+
+def test_what_sessions_left_at_their_places_goes_before_their_ledger(
+    context: Context, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.finished(store)
+    before, seen = world.contents(store), []
+
+    class Place(FakeBackend):
+        def sweep(self, run_url: str, keep: Collection[int]) -> None:
+            seen.append((run_url.rpartition("/")[2], tuple(keep), world.contents(store) == before))
+
+    monkeypatch.setattr("jobs.sweeping.open_backend", lambda *_, **__: Place())
+    word.remove(context, world.ledger(store))
+    assert seen == [(RUN, (), True)]
 
 
 def removal_steps(home: Path) -> int:
