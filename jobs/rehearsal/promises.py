@@ -132,9 +132,10 @@ class Promises:
         number = entry["session"]
         self._require(number == line.newest + 1, run, f"session {number} was asked for after {line.newest}")
         beside = f"session {number} was asked for beside {sorted(line.open)}"
-        self._require(bool(entry.get("resume")) or not line.open, run, beside)
+        by_itself = "machine" in entry  # its number was leased by another: whether that one lives, `_lease` asks
+        self._require(bool(entry.get("resume")) or by_itself or not line.open, run, beside)
         self._require(line.reached < line.steps, run, f"session {number} was asked for, and nothing is left to do")
-        if not entry.get("resume"):
+        if not entry.get("resume") and not by_itself:
             self._asked(run, line, number, entry["backend"])
         line.newest = number
         line.open[number] = line.asked_of[number] = entry["backend"]
