@@ -62,6 +62,7 @@ def digest(path: Path) -> str:
 
 
 def objects(home: Path) -> dict[str, str]:
-    """Every object of the store, by its digest."""
+    """Every object of the store, by its digest. What is still on its way into it is none."""
     store = home / "store"
-    return {str(path.relative_to(store)): digest(path) for path in store.rglob("*") if path.is_file()}
+    found = {str(path.relative_to(store)): path for path in store.rglob("*") if path.is_file()}
+    return {key: digest(path) for key, path in found.items() if not key.startswith(".incoming/")}
