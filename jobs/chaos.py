@@ -67,9 +67,11 @@ class Tormentor:
                 self._require_going(fold, ended)
                 fold = launch.resume(self.context, self.ledger, self.where, None, self.say)
             require_ours(fold)
-            if len(done) >= kills:
+            if len(done) >= kills or not fold.open:
                 self._until(lambda now: not now.open)
-            elif (kill := self._kill(dice.choice((ASKED, BEGUN, TRAINING)), dice.uniform(0.0, WITHIN_S))) is not None:
+                continue
+            moment, after_s = dice.choice((ASKED, BEGUN, TRAINING)), dice.uniform(0.0, WITHIN_S)
+            if (kill := self._kill(fold.open[-1].number, moment, after_s)) is not None:
                 done.append(kill)
         return done
 
@@ -80,9 +82,8 @@ class Tormentor:
                 f'run "{self.ledger.run}" is {fold.state}: {why}', hint=f"facegan-job logs {self.ledger.run}"
             )
 
-    def _kill(self, moment: str, after_s: float) -> Kill | None:
-        """Kill the open session at that moment; `None` when it ended before."""
-        number = self.ledger.fold.open[-1].number
+    def _kill(self, number: int, moment: str, after_s: float) -> Kill | None:
+        """Kill that session at that moment; `None` when it ended before."""
         self._until(lambda now: self._has_come(now, number, moment))
         until = self.context.clock() + after_s
         self._until(lambda now: now.session(number) is None or self.context.clock() >= until)

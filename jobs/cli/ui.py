@@ -20,6 +20,8 @@ from jobs.context import Context
 from jobs.errors import JobError
 
 HOST = "127.0.0.1"
+# Nor does it evaluate language models here, for which it would start a dozen processes.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 SYNC_EVERY_S = 30
 
 
@@ -61,7 +63,7 @@ def _serve(context: Context, port: int) -> subprocess.Popen[bytes]:
     arguments = ["--backend-store-uri", uri, "--default-artifact-root", artifacts]
     return subprocess.Popen(  # noqa: S603 - our own interpreter, arguments made above
         [sys.executable, "-P", "-m", "mlflow", "ui", *arguments, "--host", HOST, "--port", str(port), "--workers", "1"],
-        env={**heavy.environment(context), "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env={**heavy.environment(context), **QUIET},
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         start_new_session=os.name != "nt",  # its children are ended with it, as one group

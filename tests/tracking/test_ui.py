@@ -24,6 +24,7 @@ from tests.browser import PATIENCE_MS, blank_page
 from tests.tracking.world import RUN, Mlflow, Run
 
 MARK = "FACEGAN_TEST_UI"
+NO_JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) ->
         server = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", mlflow.uri, "--workers", "1",
              "--artifacts-destination", (folder / "served").as_uri(), "--host", "127.0.0.1", "--port", str(port)],
-            env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true", MARK: mark}, cwd=folder,
+            env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true", NO_JOBS: "false", MARK: mark}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

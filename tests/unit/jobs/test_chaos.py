@@ -175,7 +175,9 @@ def test_a_session_that_may_be_on_another_machine_is_left_alone(home: Path, stor
     ledger = world.create(store, chosen=LONG)
     world.append(store, "intent", session=1, backend="docker")
     with pytest.raises(BadInputError, match="cannot be told from here"):
-        Tormentor(context=context, ledger=ledger, where=world.place(machine), say=world.quiet)._kill("asked for", 1.0)
+        Tormentor(context=context, ledger=ledger, where=world.place(machine), say=world.quiet)._kill(
+            1, "asked for", 1.0
+        )
     assert machine.killed == []
 
 

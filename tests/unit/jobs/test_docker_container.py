@@ -142,6 +142,7 @@ def test_what_is_put_into_the_volume_is_one_file_of_the_session_alone() -> None:
         "source": None,
         "cloud": None,
         "found": {},
+        "until": None,
     }
 
 
