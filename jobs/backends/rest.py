@@ -58,9 +58,9 @@ class Rest:
 
     def ask(self, verb: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
         """One request, sent once; what is answered, `None` for an empty answer."""
-        said = f"?{urllib.parse.urlencode(query)}" if query else ""
+        asked = f"?{urllib.parse.urlencode(query)}" if query else ""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.address}{path}{said}", data=data, method=verb)  # noqa: S310 - theirs
+        request = urllib.request.Request(f"{self.address}{path}{asked}", data=data, method=verb)  # noqa: S310 - theirs
         request.add_header("Content-Type", "application/json")
         request.add_header("User-Agent", "facegan-job")
         request.add_unredirected_header("Authorization", f"Bearer {self.key}")

@@ -120,7 +120,7 @@ class Clock:
             self.end(actor)
         self._failure = None
         while self._actors:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # what breaks in one who is being ended is no part of the rehearsal
                 self.sleep(0.0)
 
     def _at_work(self) -> Actor:

@@ -16,7 +16,8 @@ from tests.planning.backends import Places, Says
 from tests.unit.jobs import world
 from tests.unit.jobs.typed import Cli
 
-PAGE = Path(__file__).parents[2] / "docs" / "plan.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "plan.md"
 NOW = datetime(2026, 11, 29, 18, tzinfo=UTC).timestamp()
 TYPED = "facegan-job plan dcgan-radford --gpu t4 --set training.images=24000000 --backend kaggle,colab,ec2 --budget 6"
 
@@ -35,3 +36,11 @@ def test_the_plan_on_the_page(cli: Cli, home: Path, places: Places, monkeypatch:
     assert said.code == 0
     shown = PAGE.read_text(encoding="utf-8").partition(f"```text\n$ {TYPED}\n")[2].partition("```")[0]
     assert shown == said.out + said.err, f"{said.out}{said.err}"
+
+
+def test_the_first_screen_shows_the_plan_of_the_page() -> None:
+    """Its sessions and its end, word for word; that one place is unfit, and what it rests on, is for the page."""
+    shown = PAGE.read_text(encoding="utf-8").partition(f"$ {TYPED}\n")[2].partition("```")[0].splitlines()
+    kept = [line for line in shown if line[:1].isdigit() or line.startswith(("LEG", "done "))]
+    assert len(kept) > 3
+    assert "\n".join(["```text", *kept, "```"]) in (ROOT / "README.md").read_text(encoding="utf-8")

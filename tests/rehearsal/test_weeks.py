@@ -39,6 +39,12 @@ def test_as_many_weeks_as_there_is_time_for(record_property: Callable[[str, obje
     assert killed > count
 
 
+@pytest.mark.parametrize("seed", [143_303])
+def test_a_week_that_once_found_something(seed: int) -> None:
+    """143303: of two processes for one number, the second takes the next for itself: nobody asked for that."""
+    play(seed)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("first", range(0, MANY, CHUNK))
