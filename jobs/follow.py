@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Protocol
 
 from facegan.ledger import FINAL, Fold, Ledger
+from facegan.ledger.fold import OpenSession
 from facegan.length import duration
 from facegan.process import Life
 from jobs import launch
@@ -18,21 +20,36 @@ AWAITED_EVERY_S = 60.0  # what a carried session left, and its place does not sh
 
 
 class Undertaker:
-    """Buries again and again for who looks all the time, and asks places no oftener than makes sense."""
+    """Buries again and again for who looks all the time, and asks places no oftener than makes sense.
 
-    def __init__(self, context: Context, ledger: Ledger) -> None:
+    It says, once, when the place of a session on a copy does not answer: there are no heartbeats to go by instead.
+    """
+
+    def __init__(self, context: Context, ledger: Ledger, say: Callable[[str], object]) -> None:
         self._context = context
         self._ledger = ledger
+        self._say = say
         self._next = context.clock()
+        self._is_silent = False
 
     def look(self) -> Fold:
         """The run as it is now, without the sessions that are found to be gone, where it was time to ask."""
         if self._context.clock() < self._next:
             return self._ledger.refresh()
         fold = launch.bury(self._context, self._ledger)
-        is_awaited = fold.carried is not None and launch.fate(self._context, fold.carried).life is Life.GONE
-        self._next = self._context.clock() + (AWAITED_EVERY_S if is_awaited else BURY_EVERY_S)
+        now = None if fold.carried is None else launch.fate(self._context, fold.carried).life
+        if fold.carried is not None and now is Life.UNKNOWN and not self._is_silent:
+            self._say(_silent(self._ledger.run, fold.carried))
+        self._is_silent = now is Life.UNKNOWN
+        self._next = self._context.clock() + (AWAITED_EVERY_S if now is Life.GONE else BURY_EVERY_S)
         return fold
+
+
+def _silent(run: str, asked: OpenSession) -> str:
+    return (
+        f"{asked.backend} does not say what has become of session {asked.number}, which may live; asking again\n"
+        f"hint: facegan-job doctor; and should it never answer again: facegan-job resume {run} --give-up {asked.number}"
+    )
 
 
 class Ticker(Protocol):
@@ -45,12 +62,12 @@ class Ticker(Protocol):
     def done(self) -> None: ...
 
 
-def follow(context: Context, ledger: Ledger, ticker: Ticker) -> RunView:
+def follow(context: Context, ledger: Ledger, ticker: Ticker, say: Callable[[str], object]) -> RunView:
     """Show the run until no session of it is open; how it was then.
 
     A session whose process is gone is declared lost on the way, so that following never hangs on the dead.
     """
-    undertaker = Undertaker(context, ledger)
+    undertaker = Undertaker(context, ledger, say)
     while True:
         now = view(ledger, context.writer.wall_s())
         ticker.show(progress(now))
@@ -62,9 +79,9 @@ def follow(context: Context, ledger: Ledger, ticker: Ticker) -> RunView:
     return now
 
 
-def wait(context: Context, ledger: Ledger, deadline: float | None) -> Fold | None:
+def wait(context: Context, ledger: Ledger, deadline: float | None, say: Callable[[str], object]) -> Fold | None:
     """Wait until no session of the run is open; `None` when the deadline came first."""
-    undertaker = Undertaker(context, ledger)
+    undertaker = Undertaker(context, ledger, say)
     while True:
         fold = undertaker.look()
         if fold.state in FINAL or not fold.open:

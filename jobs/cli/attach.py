@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facegan.experiment import Json
 from facegan.ledger import Ledger, State
 from facegan.length import duration
 from jobs import heavy, launch, sweeping
@@ -12,12 +13,12 @@ from jobs.follow import follow
 from jobs.run import RunView, exit_of_run, shown, view
 
 
-def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int:
-    """Follow the run to the end of its session, or leave it alone."""
+def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool, estimate: Json | None = None) -> int:
+    """Follow the run to the end of its session, or leave it alone. `estimate` is part of what a program is told."""
     run = ledger.run
     if detach:
         now = view(ledger, context.writer.wall_s())
-        output.as_json(now.to_json()) if json else output.data(run)
+        output.as_json({**now.to_json(), "estimate": estimate}) if json else output.data(run)
         if ledger.fold.open:
             what, word = _word(ledger)
             output.say(f"  follow  facegan-job logs -f {run}\n  {what}    {word}\n  look    facegan-job ps")
@@ -26,7 +27,7 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
         return Exit.OK
     began = context.clock()
     try:
-        now = follow(context, ledger, output.ticker())
+        now = follow(context, ledger, output.ticker(), output.say)
     except KeyboardInterrupt:
         _, word = _word(ledger)
         output.say(f"\ndetached; the run goes on\nhint: facegan-job logs -f {run}   or   {word}")
@@ -37,7 +38,7 @@ def attach(context: Context, ledger: Ledger, *, detach: bool, json: bool) -> int
     _explain(context, ledger, now, took_s)
     sweeping.sweep(context, ledger)
     if json:
-        output.as_json(now.to_json())
+        output.as_json({**now.to_json(), "estimate": estimate})
     return exit_of_run(now.state)
 
 

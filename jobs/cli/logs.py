@@ -31,7 +31,7 @@ def logs(
     if session is not None and not 1 <= session <= newest:
         raise BadInputError(f'run "{ledger.run}" has no session "{session}"', hint=f"it has {newest}, from 1 on")
     printed = Printed(context, ledger, output.say)
-    undertaker = Undertaker(context, ledger)
+    undertaker = Undertaker(context, ledger, output.say)
     try:
         while True:
             fold = undertaker.look() if follow else ledger.refresh()

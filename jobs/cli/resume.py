@@ -51,7 +51,8 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     EndedRuns(context.settings.home, context.store.url).forget(ledger.run)
     output.say(f"run {ledger.run}")
     left = max(0, (steps or ledger.fold.steps) - ledger.fold.reached)
-    for line in costing.foresee(context, where, ledger.created(), left).words():
+    foreseen = costing.foresee(context, where, ledger.created(), left)
+    for line in foreseen.words():
         output.say(line)
-    how = Manner(watch=watch, detach=detach, json=json)
+    how = Manner(watch=watch, detach=detach, json=json, estimate=foreseen.to_json())
     return launched(context, ledger, lambda: launch.resume(context, ledger, where, steps, output.say), relay, how)

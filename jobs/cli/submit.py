@@ -72,5 +72,5 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
         output.as_json({**what_would_be_sent(context, where, chosen, body), "estimate": foreseen.to_json()})
         return 0
     ledger = launch.create(context, run, chosen, images)
-    how = Manner(watch=watch, detach=detach, json=json)
+    how = Manner(watch=watch, detach=detach, json=json, estimate=foreseen.to_json())
     return launched(context, ledger, lambda: launch.submit(context, ledger, where, output.say), relay, how)

@@ -30,7 +30,7 @@ def wait(
     deadline = None if timeout_s is None else context.clock() + timeout_s
     ended = []
     for ledger in ledgers:
-        fold = wait_for(context, ledger, deadline)
+        fold = wait_for(context, ledger, deadline, output.say)
         if fold is None:
             output.error(
                 f"run {ledger.run} is {ledger.fold.state} after {timeout_s:g} s", f"facegan-job status {ledger.run}"

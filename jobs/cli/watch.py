@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from facegan.errors import BadInputError, DamagedError, FaceganError
+from facegan.experiment import Json
 from facegan.ledger import Ledger, NoRunError
 from jobs import context as contexts
 from jobs import heavy, runs, settings
@@ -81,11 +82,15 @@ def carry(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """What a command does once a session is launched: carry the run on, leave it alone, or follow this session."""
+    """What a command does once a session is launched: carry the run on, leave it alone, or follow this session.
+
+    `estimate` is what was foreseen of it, for a program that reads.
+    """
 
     watch: bool
     detach: bool
     json: bool
+    estimate: Json
 
 
 def launched(context: Context, ledger: Ledger, launch: Callable[[], object], relay: Relay, manner: Manner) -> int:
@@ -105,7 +110,7 @@ def launched(context: Context, ledger: Ledger, launch: Callable[[], object], rel
             carry(context, allowed, [ledger.run], once=True)
     if manner.watch:
         return carry(context, allowed, [ledger.run], json=manner.json)
-    return attach.attach(context, ledger, detach=manner.detach, json=manner.json)
+    return attach.attach(context, ledger, detach=manner.detach, json=manner.json, estimate=manner.estimate)
 
 
 class _Voice:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from facegan.errors import SessionExit
 from facegan.ledger import Ledger, State
 from facegan.storage import open_store
 from facegan.verify import verify
@@ -123,3 +124,18 @@ def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
     assert (intent["backend"], intent["ref"]) == ("batch", launched["ref"]), "whoever asks for it finds the same job"
     assert user.became("again") == untouched
     assert len(user.batch.jobs()) == 2
+
+
+def test_of_two_jobs_for_one_number_the_second_leaves_the_first_alone(user: User) -> None:
+    """As of two commands that asked in the same second, from two computers: Batch keeps no name unique."""
+    asked = user.submit("twice")
+    hold = user.folder / "hold"
+    hold.touch()
+    first = user.start(asked)
+    until(lambda: user.ledger("twice").fold.reached >= STEPS // 2)
+    assert user.start(asked).wait(300) == SessionExit.NOT_HOLDER
+    assert first.poll() is None
+    hold.unlink()
+    assert first.wait(300) == 0
+    assert [each.body["session"] for each in user.ledger("twice").entries() if each.kind == "lease"] == [1]
+    user.became("twice")

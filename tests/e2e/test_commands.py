@@ -60,6 +60,7 @@ def test_submit_answers_with_json_and_a_killed_session_is_noticed(user: User) ->
     assert submitted.code == 0, submitted.err
     view = json.loads(submitted.out)
     assert (view["run"], view["state"], view["backend"], view["sessions"]) == (RUN, "queued", "local", 1)
+    assert (view["estimate"]["price"]["usd_h"], view["estimate"]["steps"]) == (0.0, view["steps"])
     pid = launched_pid(user)
     os.kill(pid, signal.SIGKILL)
     waited = user.command("wait", RUN, "--timeout", "600")

@@ -34,12 +34,13 @@ def time() -> Clock:
 
 def watch(home: Path, store: MemoryStore, time: Clock) -> tuple[RunView, Shown]:
     context, shown = world.context(home, store, time), Shown()
-    return follow(context, context.ledger(world.RUN), shown), shown
+    return follow(context, context.ledger(world.RUN), shown, shown.show), shown
 
 
 def wait_for(home: Path, store: MemoryStore, time: Clock, timeout_s: float | None = None) -> Fold | None:
     context = world.context(home, store, time)
-    return wait(context, context.ledger(world.RUN), None if timeout_s is None else time.now + timeout_s)
+    deadline = None if timeout_s is None else time.now + timeout_s
+    return wait(context, context.ledger(world.RUN), deadline, print)
 
 
 def asked(store: MemoryStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from jobs.carrying.packing import pack
 from jobs.carrying.spoilt import SpoiltError
 from jobs.context import Context
 from jobs.errors import JobError
+from jobs.follow import wait
 from jobs.refusals import Auth, Uncertain
 from tests.fakes import driving
 from tests.fakes.driving import RUN, Session, ask, contents, judged, kinds, ledger_of
@@ -107,6 +109,20 @@ def test_without_the_word_the_run_is_frozen_and_says_what_can_be_typed(scene: Sc
     launch.resume(scene.context, ledger, here, None, scene.said.append)
     assert HINT in scene.said[-1]
     assert contents(scene.home) == before
+
+
+def test_who_waits_is_told_once_that_its_place_is_silent(scene: Scene) -> None:
+    context = dataclasses.replace(scene.context, sleep=lambda _seconds: None)
+    moments = itertools.count()
+    context = dataclasses.replace(context, clock=lambda: float(next(moments)))
+    assert wait(context, ledger_of(scene.home), 100.0, scene.said.append) is None
+    assert [line.split(",")[0] for line in scene.said] == [f"{PLACE} does not say what has become of session 2"]
+    assert HINT in scene.said[0]
+    scene.place.life = Life.GONE
+    ended = wait(context, ledger_of(scene.home), None, scene.said.append)
+    assert ended is not None
+    assert not ended.open
+    assert len(scene.said) == 1
 
 
 def test_given_up_it_goes_on_from_what_is_at_home(scene: Scene) -> None:
