@@ -26,6 +26,7 @@ from facegan.errors import BadInputError
 Json: TypeAlias = dict[str, Any]
 
 AT_LEAST_ONE = {"least": 1}
+A_SIZE = {"least": 1, "below": 100_000}  # of what memory holds at once: a slip of the finger is refused here
 ABOVE_ZERO = {"above": 0.0}
 BOOLEANS = {"true": True, "false": False}
 NOTHING = {"none", ""}  # what empties an optional key, on the command line and in TOML, which has no null
@@ -45,7 +46,7 @@ class Model:
     """
 
     family: str
-    latent: int = field(default=100, metadata=AT_LEAST_ONE)
+    latent: int = field(default=100, metadata=A_SIZE)
     noise: str = field(default="normal", metadata=_one_of("normal", "uniform"))
     range: str = field(default="tanh", metadata=_one_of("tanh", "unit"))
     first_dropout: float = field(default=0.0, metadata={"least": 0.0, "below": 1.0})
@@ -65,11 +66,11 @@ class Data:
     """
 
     name: str
-    size: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    size: int | None = field(default=None, metadata=A_SIZE)
     crop: str = field(default="none", metadata=_one_of("none", "reference", "center", "face"))
     only: str | None = None
     limit: int | None = field(default=None, metadata=AT_LEAST_ONE)
-    cut: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    cut: int | None = field(default=None, metadata=A_SIZE)
     mirror: bool = False
     domains: str = "quarter-turn"
     digest: str | None = None
@@ -107,13 +108,13 @@ class Training:
 
     steps: int = field(default=0, metadata=AT_LEAST_ONE)
     images: int | None = field(default=None, metadata=AT_LEAST_ONE)
-    batch_size: int = field(default=64, metadata=AT_LEAST_ONE)
+    batch_size: int = field(default=64, metadata=A_SIZE)
     schedule: str = field(default="together", metadata=_one_of("together", "apart", "mixed"))
     fresh_latents: bool = False
     warm_up: int = field(default=0, metadata={"least": 0})
     compile: str = field(default="auto", metadata=_one_of("auto", "graph", "jit"))
     threads: int = field(default=0, metadata={"least": 0})
-    replicas: int = field(default=1, metadata=AT_LEAST_ONE)
+    replicas: int = field(default=1, metadata=A_SIZE)
     steps_per_call: int = field(default=1, metadata=AT_LEAST_ONE)
 
     def __post_init__(self) -> None:
@@ -128,7 +129,7 @@ class Samples:
     """Pictures of fixed latents: every `every_steps` steps, and at the last, `count` in a grid."""
 
     every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
-    count: int = field(default=64, metadata=AT_LEAST_ONE)
+    count: int = field(default=64, metadata=A_SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ class Evaluation:
 
     metric: str = field(default="none", metadata=_one_of("none", "digits-sure", "agreement"))
     every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
-    count: int = field(default=500, metadata=AT_LEAST_ONE)
+    count: int = field(default=500, metadata=A_SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

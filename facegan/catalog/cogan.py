@@ -90,10 +90,12 @@ IMDB_WIKI = Entry(
             "Reference 85 is cited both for the script that prepares IMDB-WIKI and for ProGAN; the script is "
             "imdeepmind's processed-imdb-wiki-dataset, whose description the thesis repeats"
         ),
+        "That script takes pictures of unknown gender for women's; here they are left out, and counted",
     ),
     notes=(
         DENSE_EPOCH,
         "Images are resized without a crop, as that script does",
+        "Ages are whole years to the 1st of January of the picture's year, as there; its shuffle is not repeated",
         remarks.LOGITS,
         remarks.TRAINING_MODE,
     ),

@@ -6,7 +6,7 @@ A plain GAN has one domain, the images as they are. Coupled networks have two, b
 
 `quarter-turn`: b is turned by 90 degrees against the clock (Keras-GAN's cogan.py: `scipy.ndimage.rotate(x, 90,
 axes=(1, 2))`). `edges`: b is the edges of its images, what a dilation with a 3x3 square adds (Liu &
-Tuzel 2016, section 4, task A; the authors' code). `negative`: b is 255 less each value (task B).
+Tuzel 2016, section 4, as in the authors' code). `negative`: b is 255 less each value (believed to be its task B).
 Any other name is that of a column: a are the images that have 0 there, b the others (section 4, faces).
 """
 

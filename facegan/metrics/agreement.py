@@ -23,8 +23,8 @@ class Agreement(Metric):
     """The share of pixels, 0 to 1, in which `f(g1(z))` and `g2(z)` agree: both bright, or both dark.
 
     `f` makes the second domain's images of the first one's (their edges, their negative); a value (of each
-    channel) is bright from 128 on. This is the pixel agreement ratio of Liu & Tuzel 2016, section 4, which does
-    not say how grey values are compared; halving the range is our reading.
+    channel) is bright from 128 on. It stands for the pixel agreement ratio of Liu & Tuzel 2016, section 4, which
+    was not read for this: how it compares grey values is not known here, and halving the range is our reading.
 
     Images that are mostly black agree by chance alone, so `agreement-unpaired` is the same share for each
     `f(g1(z))` and the `g2` of the next latent vector: what the coupling is worth is the difference.

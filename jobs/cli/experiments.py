@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from operator import attrgetter
 from typing import Annotated, Any
@@ -14,8 +14,10 @@ from facegan import catalog, experiment, meaning
 from facegan.catalog import datasets, layers
 from facegan.catalog.entry import Entry
 from facegan.experiment import Experiment
-from facegan.length import Length, expected, length
+from facegan.length import Length, duration, expected, length
+from jobs import rates
 from jobs.cli import options, output
+from jobs.ingredients import prepare_line
 
 WIDTH = 100  # of what is read as prose
 HEADER = ("NAME", "DATA", "SIZE", "G", "D", "IMAGES", "WHAT")
@@ -87,7 +89,8 @@ def _print_whole(entry: Entry) -> None:
         "source": entry.source,
         "networks": [f"{network}: {count:,} parameters" for network, count in entry.networks.items()],
         "length": str(_length(chosen)),
-        "takes": entry.takes or "not measured yet",
+        "data": _where_from(chosen),
+        "takes": [*entry.takes, *_on_gpus(chosen)] or "not measured yet",
         "came out": entry.outcome or "not trained far enough yet to say",
         "what the sources got wrong, and how it was settled": entry.settled,
         "how it differs from its source": entry.notes,
@@ -97,6 +100,19 @@ def _print_whole(entry: Entry) -> None:
         _print_about(heading, [text] if isinstance(text, str) else text)
     _print_layers(chosen.name)
     _print_keys(chosen)
+
+
+def _where_from(chosen: Experiment) -> str:
+    known = datasets.find(chosen.data.name)
+    return prepare_line(chosen.data) if known.package is None else f"{known.name} comes in a package: {known.where}"
+
+
+def _on_gpus(chosen: Experiment) -> Iterator[str]:
+    """How long the whole of it takes on the GPUs that the project's table of rates knows, and how sure that is."""
+    for row in rates.table():
+        if row.experiment == chosen.name and (found := rates.rate(chosen, row.gpu)) is not None:
+            took, known = found
+            yield f"the whole of it on a {row.gpu} in about {duration(chosen.training.steps / took.likely)}: {known}"
 
 
 def _print_about(heading: str, texts: Sequence[str]) -> None:

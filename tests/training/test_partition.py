@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from facegan.catalog import CATALOG
+from facegan.catalog import CATALOG, datasets
 from facegan.catalog.compile import choose
 from facegan.data import Images
 from facegan.experiment import Experiment, override
 from facegan.trainer import Trainer
+from facegan.training import samples
 from facegan.training.gan import build
 
 TINY = ("training.batch_size=2", "training.threads=1", "samples.count=2", "evaluation.metric=none")
@@ -58,6 +61,8 @@ def test_an_experiment_takes_the_same_steps_however_they_are_cut(name: str, make
     assert all(np.isfinite(value) for row in metrics for value in row.values())
     final = digest(single)
     assert final not in {initial, hashlib.sha256(at_one).hexdigest()}
+    look(single, datasets.shape(CATALOG[name].experiment.data))
+    assert digest(single) == final, "looking changes nothing"
     del single
     gc.collect()
 
@@ -70,6 +75,19 @@ def test_an_experiment_takes_the_same_steps_however_they_are_cut(name: str, make
     assert digest(chunked) == hashlib.sha256(at_one).hexdigest()
     assert chunked.advance(STEPS - 1) == metrics[1:]
     assert digest(chunked) == final
+
+
+def look(trainer: Trainer, shape: tuple[int, int, int]) -> None:
+    """Its pictures are grids of images of that shape, and say of themselves that they are synthetic."""
+    found = trainer.samples()
+    grids = [png for name, png in found.items() if name.startswith("grid")]
+    assert len(grids) == len(found) / 2
+    for png in grids:
+        with Image.open(io.BytesIO(png)) as picture:
+            assert picture.info["Source"] == samples.SYNTHETIC
+            assert picture.info["facegan:step"] == str(STEPS)
+            assert picture.mode == ("L" if shape[2] == 1 else "RGB")
+            assert all(side >= shape[0] for side in picture.size)
 
 
 def digest(trainer: Trainer) -> str:

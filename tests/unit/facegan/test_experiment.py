@@ -78,6 +78,8 @@ GOOD: dict[str, tuple[str, object]] = {
 
 BAD: list[tuple[str, str]] = [
     ("training.steps=0", 'training.steps must be at least 1, not "0"'),
+    ("model.latent=1000000000000", 'model.latent must be less than 100000, not "1000000000000"'),
+    ("samples.count=100000", 'samples.count must be less than 100000, not "100000"'),
     ("training.steps=-5", 'training.steps must be at least 1, not "-5"'),
     ("training.steps=1.5", 'training.steps takes a whole number, not "1.5"'),
     ("training.steps=1e3", 'training.steps takes a whole number, not "1e3"'),
