@@ -1,8 +1,9 @@
 """What a run's sessions cost: each one's hours times the price that its `intent` says; a pure function.
 
-By the store's clock. A session is counted from when it was launched until it ended, or, of one that could not say so
-itself, until it was heard of last; where waiting costs nothing, from its lease. One that has not begun counts to now.
-The price is what was believed when it was asked for, and is history.
+By the store's clock. A session is counted from when it was launched until it ended; one that could not say so itself,
+until it was found to be gone, but no longer than its machine can outlive what was heard of it last (`OUTLIVES_MS`).
+Where waiting costs nothing, it is counted from its lease. One that has not begun counts to now. The price is what was
+believed when it was asked for, and is history.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from facegan.experiment import Json
 from facegan.hours.stays import Stay
 
 HOUR_MS = 3_600_000
+OUTLIVES_MS = 900_000
+"""A session that hangs is ended by its own watchdog, after `session.stall_s` (ten minutes), and its machine with it."""
+
 WAITS_FOR_NOTHING = frozenset({"batch"})
 """Backends whose jobs wait in a queue, for hours maybe, before there is a machine to pay for."""
 
@@ -105,10 +109,11 @@ def _moments(stay: Stay) -> Iterable[int]:
 
 def _ms(stay: Stay, until: int) -> int:
     begin = stay.asked if stay.launched is None else stay.launched
+    end = until if stay.ended is None else stay.ended
     if stay.backend in WAITS_FOR_NOTHING:
         if stay.leased is None:
             return 0
         begin = stay.leased
-    is_silent = stay.leased is not None and not stay.has_reported
-    end = stay.heard if is_silent else stay.ended
-    return max(0, (until if end is None else end) - begin)
+    if stay.leased is not None and not stay.has_reported:
+        end = min(end, (stay.heard or stay.leased) + OUTLIVES_MS)
+    return max(0, end - begin)

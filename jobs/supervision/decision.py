@@ -85,7 +85,19 @@ def _lives(session: OpenSession, sighting: Sighting) -> str:
 
 
 def hopeless(seen: Seen, policy: Policy) -> str | None:
-    """Why the run is given up, if it is: by what became of sessions since it last got further."""
+    """Why the run is given up, if it is: by what became of its sessions, or by what the user allows."""
+    if (why := _stuck(seen, policy)) is not None:
+        return why
+    fold = seen.fold
+    if policy.sessions is not None and fold.newest >= policy.sessions:
+        return f"it has had {fold.newest} sessions, and {policy.sessions} are allowed"
+    if (why := policy.budget.over(seen.spent)) is not None:
+        return f"{why}; {how_to_raise(fold.run)}"
+    return None
+
+
+def _stuck(seen: Seen, policy: Policy) -> str | None:
+    """Whether its sessions since it last got further say that the next one would get no further."""
     fold = seen.fold
     here = list(itertools.takewhile(lambda ended: ended.step == fold.reached and not ended.excused, seen.past))
     failed = [ended for ended in here if ended.outcome == State.FAILED]
@@ -97,16 +109,20 @@ def hopeless(seen: Seen, policy: Policy) -> str | None:
     fruitless = [ended for ended in here if _ran(ended) and ended.began == ended.step]
     if len(fruitless) >= policy.fruitless:
         return f"{len(fruitless)} sessions in a row committed nothing, the last of them: {fruitless[0].why}"
-    if policy.sessions is not None and fold.newest >= policy.sessions:
-        return f"it has had {fold.newest} sessions, and {policy.sessions} are allowed"
-    if (why := policy.budget.over(seen.spent)) is not None:
-        return f"{why}; {how_to_raise(fold.run)}"
+    unborn = list(itertools.takewhile(_never_began, (ended for ended in here if ended.outcome != "refused")))
+    if len(unborn) >= policy.fruitless:
+        return f"{len(unborn)} sessions in a row were lost before they began, the last of them: {unborn[0].why}"
     return None
 
 
 def _ran(ended: Ended) -> bool:
     """Whether it held the run; of one that was lost with its copy, nobody can tell, and hours may have gone."""
     return ended.leased or (ended.carried and ended.outcome == "lost")
+
+
+def _never_began(ended: Ended) -> bool:
+    """Whether its place had it, for money maybe, and it never came to hold the run."""
+    return ended.outcome == "lost" and not _ran(ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

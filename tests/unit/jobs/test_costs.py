@@ -45,22 +45,24 @@ def stay(number: int = 1, **said: object) -> Stay:
         ({"price": {"usd_h": None}}, 0.0, 2.0),
         ({"outcome": "refused"}, 0.0, 0.0),
         ({"launched": None}, 1.5, 0.0),
-        ({"outcome": "lost", "has_reported": False, "leased": HOUR_MS, "heard": 2 * HOUR_MS}, 0.5, 0.0),
+        ({"outcome": "lost", "has_reported": False, "leased": HOUR_MS, "heard": 2 * HOUR_MS}, 0.625, 0.0),
+        ({"outcome": "lost", "has_reported": False, "leased": HOUR_MS, "heard": 2.9 * HOUR_MS}, 1.0, 0.0),
         ({"outcome": "lost", "has_reported": False}, 1.0, 0.0),
     ],
-    ids=["reported", "older", "unknown", "refused", "never written down", "silent", "never began"],
+    ids=["reported", "older", "unknown", "refused", "never written down", "silent", "found", "never began"],
 )
 def test_a_session_is_paid_from_its_launch_to_its_end(said: dict[str, object], usd: float, unknown: float) -> None:
     found = spending([stay(**said)])
     assert (found.usd, found.unknown_hours) == (usd, unknown)
 
 
-def test_one_that_has_not_begun_counts_to_now_and_one_that_has_until_it_was_heard_of() -> None:
+def test_one_that_has_not_begun_counts_to_now_and_one_that_fell_silent_as_long_as_it_may_hang() -> None:
     asked = stay(ended=None, has_reported=False, outcome="open")
     assert spending([asked]).usd == 0.0
     assert spending([asked], now_s=3 * 3600.0).usd == 1.0
     begun = stay(ended=None, has_reported=False, leased=HOUR_MS, heard=2 * HOUR_MS, outcome="open")
-    assert spending([begun], now_s=9 * 3600.0).usd == 0.5
+    assert spending([begun], now_s=2.1 * 3600.0).usd == 0.55
+    assert spending([begun], now_s=9 * 3600.0).usd == 0.625
 
 
 def test_where_waiting_costs_nothing_it_does_not_count() -> None:

@@ -190,6 +190,22 @@ def test_sessions_that_are_lost_with_their_copies_are_not_sent_for_ever() -> Non
         assert not isinstance(decide(Seen(fold=RUN, past=milder, offers=ALL_WELL), NOW, POLICY), GiveUp)
 
 
+def test_machines_that_never_come_to_hold_the_run_are_not_paid_for_for_ever() -> None:
+    """An image that cannot be pulled, say: a place made the machine, and nothing of ours ever began."""
+    lost = {"leased": False, "restored": False, "began": 40, "why": "the image cannot be pulled"}
+    past = [ended(19 - at, **lost) for at in range(6)]
+    action = decide(Seen(fold=RUN, past=past, offers=ALL_WELL), NOW, POLICY)
+    assert action == GiveUp(
+        why="6 sessions in a row were lost before they began, the last of them: the image cannot be pulled"
+    )
+    refused = ended(12, outcome="refused", refusal="capacity", leased=False, restored=False, began=40)
+    with_refusals = [past[0], refused, *past[1:]]
+    assert isinstance(decide(Seen(fold=RUN, past=with_refusals, offers=ALL_WELL), NOW, POLICY), GiveUp)
+    for one in (dataclasses.replace(past[2], excused=True), ended(17, outcome="interrupted")):
+        milder = [*past[:2], one, *past[3:]]
+        assert not isinstance(decide(Seen(fold=RUN, past=milder, offers=ALL_WELL), NOW, POLICY), GiveUp)
+
+
 def test_the_users_limit_of_sessions_holds() -> None:
     action = decide(Seen(fold=RUN, offers=ALL_WELL), NOW, dataclasses.replace(POLICY, sessions=3))
     assert action == GiveUp(why="it has had 3 sessions, and 3 are allowed")

@@ -165,7 +165,7 @@ def test_a_machine_that_takes_the_call_and_says_nothing(monkeypatch: pytest.Monk
         said = refusal(url)
     assert isinstance(said, UnreachableError)
     assert said.message.startswith(f'the Docker engine at "{url}" does not answer: ')
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 19, "it takes 20 s where nothing is set"
 
 
 def test_a_machine_that_lets_us_in_and_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_machine_that_lets_us_in_and_says_nothing(monkeypatch: pytest.MonkeyPa
     program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(engine, "TIMEOUT_S", 1)
+    monkeypatch.setattr(engine, "TIMEOUT_S", 3)  # enough for the program to have said who it is
     said = refusal("ssh://me@machine")
     assert isinstance(said, UnreachableError)
     assert "timed out" in said.message

@@ -19,7 +19,7 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.ledger import Fold, Ledger
 from facegan.spending import Cost, Spending
 from facegan.storage.memory import MemoryStore
-from jobs import orders, recipe
+from jobs import ingredients, orders
 from jobs.budget import Budget
 from jobs.notices import sending
 from jobs.notices.events import Notice, NotSentError, notices
@@ -227,7 +227,7 @@ def refusals(home: Path) -> Iterator[str]:
             except FaceganError as error:
                 yield error.message
         try:
-            recipe.require_data(world.experiment("data.name=celeba").data, None, store, {})
+            ingredients.require_data(world.experiment("data.name=celeba").data, None, store, {})
         except FaceganError as error:
             yield error.message
     yield f'there is no run "r" in {url}'

@@ -14,7 +14,7 @@ from facegan.errors import BadInputError
 from facegan.experiment import Data, Experiment
 from facegan.prepared import Manifest
 from facegan.storage.memory import MemoryStore
-from jobs import recipe
+from jobs import ingredients, recipe
 from jobs.shelf import Copy, shelf
 from tests.fakes.datasets import fill, imagined, prepare
 
@@ -344,18 +344,18 @@ def test_data_on_this_machine_or_in_the_store_are_enough_for_a_session_here(tmp_
     store = MemoryStore()
     chosen = resolve("cogan-mnist").data
     with pytest.raises(BadInputError, match='data set "mnist" is neither on this machine nor in memory://') as raised:
-        recipe.require_data(chosen, tmp_path, store)
+        ingredients.require_data(chosen, tmp_path, store)
     assert raised.value.hint == "facegan-job data prepare mnist"
     made = prepare(tmp_path / "mine")
     data = Data(name=made.name, digest=made.digest)
-    recipe.require_data(data, tmp_path / "mine", store)
+    ingredients.require_data(data, tmp_path / "mine", store)
     with pytest.raises(BadInputError, match="neither on this machine"):
-        recipe.require_data(data, tmp_path, store)
+        ingredients.require_data(data, tmp_path, store)
     with pytest.raises(BadInputError, match="neither where the session runs"):
-        recipe.require_data(data, None, store)
+        ingredients.require_data(data, None, store)
     fill(store, tmp_path / "mine")
-    recipe.require_data(data, tmp_path, store)
-    recipe.require_data(data, None, store)
+    ingredients.require_data(data, tmp_path, store)
+    ingredients.require_data(data, None, store)
 
 
 def test_a_half_finished_upload_is_not_enough(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_a_half_finished_upload_is_not_enough(tmp_path: Path) -> None:
     made = fill(store, tmp_path / "mine")
     store.delete(layout.dataset_manifest(made.name, made.digest))
     with pytest.raises(BadInputError, match="neither where the session runs"):
-        recipe.require_data(Data(name=made.name, digest=made.digest), None, store)
+        ingredients.require_data(Data(name=made.name, digest=made.digest), None, store)
 
 
 def test_what_is_here_and_in_the_store_is_one_array_on_the_shelf(tmp_path: Path) -> None:

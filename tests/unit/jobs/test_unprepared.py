@@ -9,7 +9,7 @@ import pytest
 
 from facegan.errors import BadInputError
 from facegan.storage.memory import MemoryStore
-from jobs import counting, recipe
+from jobs import counting, ingredients, recipe
 from jobs.shelf import Copy
 from tests.fakes.datasets import imagined
 
@@ -27,7 +27,7 @@ def test_the_digest_stays_open_where_the_place_has_the_set_and_nobody_has_prepar
     chosen = resolve("dcgan-celeba")
     assert chosen.data.digest is None
     assert chosen.data.size == 64
-    recipe.require_data(chosen.data, None, MemoryStore(), THERE)
+    ingredients.require_data(chosen.data, None, MemoryStore(), THERE)
     assert counting.images(chosen.data, tmp_path, MemoryStore()) is None
 
 
