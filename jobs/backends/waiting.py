@@ -22,8 +22,9 @@ class Waiting:
 
     `start_s` is from there to the first step: the machine's program, TensorFlow, what is restored, what is compiled.
     `taken_per_h` is how often an hour a machine is taken back, where it is only lent; `fails_per_h`, how often a
-    session ends there without any reason, which is rehearsed, and which widens the spread of a plan. `week_s` is the
-    quota of a week, which begins on Saturday at 00:00 UTC, for when the place does not say what is left of it.
+    session ends there without any reason, and `crowded`, a share of 1, how often there is no room for one that is asked
+    for: assumed, rehearsed, and in the spread of a plan. `week_s` is the quota of a week, which begins on Saturday at
+    00:00 UTC, for when the place does not say what is left of it.
     """
 
     low: float
@@ -32,6 +33,7 @@ class Waiting:
     start_s: float
     taken_per_h: float = 0.0
     fails_per_h: float = 0.0
+    crowded: float = 0.0
     week_s: float | None = None
     sure: Sure = Sure.BELIEVED
     seen: str = SEEN
@@ -52,12 +54,19 @@ WAITING: Mapping[str, Waiting] = MappingProxyType(
             seen="2026-10",
         ),
         "colab": Waiting(
-            low=20.0, likely=30.0, high=120.0, start_s=120.0, fails_per_h=1 / 6, sure=Sure.FIELD, seen="2026-10"
+            low=20.0,
+            likely=30.0,
+            high=120.0,
+            start_s=120.0,
+            fails_per_h=1 / 6,
+            crowded=0.2,
+            sure=Sure.FIELD,
+            seen="2026-10",
         ),
         "gradient": Waiting(low=30.0, likely=120.0, high=900.0, start_s=180.0),
         "batch": Waiting(low=60.0, likely=180.0, high=900.0, start_s=420.0, taken_per_h=0.02),
-        "ec2": Waiting(low=30.0, likely=60.0, high=600.0, start_s=420.0, taken_per_h=0.02),
-        "gce": Waiting(low=30.0, likely=60.0, high=600.0, start_s=420.0, taken_per_h=0.02),
+        "ec2": Waiting(low=30.0, likely=60.0, high=600.0, start_s=420.0, taken_per_h=0.02, crowded=0.1),
+        "gce": Waiting(low=30.0, likely=60.0, high=600.0, start_s=420.0, taken_per_h=0.02, crowded=0.15),
     }
 )
 

@@ -40,11 +40,12 @@ def clear() -> None:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns wide enough for what they hold, two blanks apart."""
+    """Columns wide enough for what they hold, two blanks apart. The last cell of a short row goes over all the rest."""
     lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    whole = [line if len(line) == len(header) else line[:-1] for line in lines]
+    widths = [max(len(line[i]) for line in whole if i < len(line)) for i in range(len(header))]
     for line in lines:
-        data("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        data("  ".join(cell.ljust(width) for cell, width in zip(line, widths[: len(line)], strict=True)).rstrip())
 
 
 class Terminal:

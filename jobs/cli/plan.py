@@ -25,8 +25,9 @@ from jobs.supervision import foresight
 from jobs.supervision.foresight import Asked, Planned
 from jobs.supervision.policy import parse
 
-HEADER = ("LEG", "BACKEND", "GPU", "BEGINS", "ENDS", "STEPS", "WAIT", "COST", "WHY")
+HEADER = ("LEG", "BACKEND", "GPU", "CAP", "LEFT", "BEGINS", "ENDS", "STEPS", "WAIT", "COST", "WHY")
 NONE = "-"
+HOUR_S = 3600.0
 MOST = 12  # legs that are shown
 
 
@@ -108,6 +109,8 @@ def _legs(made: Plan) -> Iterator[Sequence[str]]:
             str(number),
             leg.backend,
             leg.gpu or NONE,
+            NONE if leg.cap_s is None else f"{leg.cap_s / HOUR_S:.3g}h",
+            _left(leg),
             _short(leg.begins),
             _short(leg.ends),
             f"{leg.first:,}-{leg.last:,}",
@@ -121,7 +124,15 @@ def _legs(made: Plan) -> Iterator[Sequence[str]]:
 
 def _unfit(made: Plan) -> Iterator[Sequence[str]]:
     for each in made.unfit:
-        yield (NONE, each.backend, each.gpu or NONE, *[NONE] * (len(HEADER) - 4), f"unfit: {each.why}")
+        yield (NONE, each.backend, each.gpu or NONE, f"unfit: {each.why}")
+
+
+def _left(leg: Leg) -> str:
+    """What is left of the quota when the session begins."""
+    if leg.quota_left_s is None:
+        return NONE
+    whole = f" of {leg.quota_of_s / HOUR_S:.0f}" if leg.quota_of_s else ""
+    return f"{leg.quota_left_s / HOUR_S:.1f}{whole}h"
 
 
 def _verdict(found: Planned) -> Iterator[str]:
@@ -132,13 +143,16 @@ def _verdict(found: Planned) -> Iterator[str]:
         yield f"it is done: {made.why}" if is_done else f"no end can be told: {made.why}"
         return
     count = len(made.legs)
-    yield (
-        f"done {day(made.ends)}, in {duration(made.ends - found.course.now)}: "
-        f"{count} session{'s' if count > 1 else ''}, {_cost(made.usd)}"
+    done = _finite(made.spread.middle)
+    when = (
+        "never done, one time in two" if done is None else f"done {day(done)}, in {duration(done - found.course.now)}"
     )
-    late = made.spread.late
-    until = "never, one time in ten" if late == float("inf") else day(late)
-    yield f"eight times in ten between {day(made.spread.early)} and {until}"
+    sessions = f"{count} session{'s' if count > 1 else ''}, {_cost(made.usd)}"
+    yield f"{when} ({_short(made.ends)} as planned): {sessions}"
+    early, late = _finite(made.spread.early), _finite(made.spread.late)
+    if early is not None:
+        until = "never, one time in ten" if late is None else day(late)
+        yield f"eight times in ten between {day(early)} and {until}"
     if terms.deadline is not None:
         met = "no plan ends by" if made.is_late else "the cheapest that ends by"
         share = "" if made.spread.in_time is None else f"; in time {100 * made.spread.in_time:.0f} times in 100"

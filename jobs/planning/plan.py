@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jobs.planning.play import Play
 from jobs.planning.prospects import Prospect, Terms, Unfit
 from jobs.planning.search import LATE_S, search
 from jobs.planning.sessions import Session, Standing, session, start
@@ -18,7 +19,8 @@ SOON_S = 900.0  # what begins later than that is waited for
 class Leg:
     """One session of the plan: asked for at `asked`, training from `begins` to `ends`, in Unix seconds.
 
-    It goes on after step `first`, and ends with `last`.
+    It goes on after step `first`, and ends with `last`. It may last `cap_s`, and use `quota_left_s` of the `quota_of_s`
+    that its place lets one use, before any of that begins anew; `None` where there is no such limit.
     """
 
     backend: str
@@ -30,6 +32,9 @@ class Leg:
     last: int
     usd: float
     why: str
+    cap_s: float | None = None
+    quota_left_s: float | None = None
+    quota_of_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +89,17 @@ def plan(prospects: Sequence[Prospect], unfit: Sequence[Unfit], course: Course, 
     if found is None:
         return Plan(legs=(), unfit=tuple(unfit), why=_no_way(terms))
     return Plan(
-        legs=_legs(places, found, course, is_open=first is not None),
+        legs=_legs(places, found, begin, course, is_open=first is not None),
         unfit=tuple(unfit),
-        spread=spread(places, found, begin, terms, course.opening if first is not None else None),
+        spread=spread(
+            Play(
+                prospects=places,
+                planned=found,
+                begin=begin,
+                terms=terms,
+                opening=course.opening if first is not None else None,
+            )
+        ),
         is_late=is_late,
     )
 
@@ -165,29 +178,36 @@ def _ends(prospects: Sequence[Prospect], first: Session, terms: Terms) -> float:
     return math.inf if rest is None else rest[-1].ends
 
 
-def _legs(places: Sequence[Prospect], found: Sequence[Session], course: Course, *, is_open: bool) -> tuple[Leg, ...]:
+def _legs(
+    places: Sequence[Prospect], found: Sequence[Session], begin: Standing, course: Course, *, is_open: bool
+) -> tuple[Leg, ...]:
     """The sessions as a person reads them: whole steps, which add up."""
     legs: list[Leg] = []
-    last = course.done
+    now, last = begin, course.done
     for each in found:
-        where, first = places[each.place], last
-        last = course.steps if each.after.done else min(course.steps, first + round(each.steps))
         goes_on = is_open and not legs
-        how = "goes on, " if goes_on else "after its quota began anew, " if each.rationed else ""
-        start_s = course.opening.start_s if goes_on and course.opening is not None else where.start_s
+        where = course.opening if goes_on and course.opening is not None else places[each.place]
+        first, meter = last, now.meters[each.place]
+        meter = None if meter is None else meter.at(each.begins)
+        last = course.steps if each.after.done else min(course.steps, first + round(each.steps))
+        how = "goes on, " if goes_on else "quota anew, " if each.rationed else ""
         legs.append(
             Leg(
                 backend=where.backend,
                 gpu=where.gpu,
                 asked=each.asked,
-                begins=each.begins + start_s,
+                begins=each.begins + where.start_s,
                 ends=each.ends,
                 first=first,
                 last=last,
                 usd=each.usd,
                 why=f"{how}until {each.until}",
+                cap_s=where.cap_s,
+                quota_left_s=None if meter is None else meter.left_s,
+                quota_of_s=None if meter is None else meter.of_s,
             )
         )
+        now = each.after
     return tuple(legs)
 
 

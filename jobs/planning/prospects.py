@@ -74,8 +74,9 @@ class Prospect:
     A session is waited for `wait_s`, which costs nothing, and prepares itself for `start_s`, which is paid and rationed
     as the rest is. Then it makes `rate` steps a second until it has run `cap_s`, where it may not run longer. An hour
     costs `usd_per_h`; machines are taken back `taken_per_h` times an hour, and with each, `lost_s` of training, as that
-    was not committed yet. Sessions fail without any reason `fails_per_h` times an hour: the likely course of a plan has
-    none of that, but how sure its end is does. `rests_on` says where all that is from.
+    was not committed yet. Sessions fail without any reason `fails_per_h` times an hour, and of all that are asked for
+    the share `crowded` is refused, as there is no room; one that makes no step gives itself up after `stall_s`. The
+    likely course of a plan has none of that, but how sure its end is does. `rests_on` says where all that is from.
     """
 
     backend: str
@@ -88,7 +89,9 @@ class Prospect:
     usd_per_h: float = 0.0
     taken_per_h: float = 0.0
     fails_per_h: float = 0.0
+    crowded: float = 0.0
     lost_s: float = 0.0
+    stall_s: float = 0.0
     rests_on: tuple[str, ...] = ()
 
     @property

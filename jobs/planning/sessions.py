@@ -17,14 +17,17 @@ FINEST = 1e-6  # of a step; what is left below that is rounding
 
 
 class Until(StrEnum):
-    """What ends a session. `TAKEN`: its machine, which is lent only until somebody pays more."""
+    """What ends a session, in words that go into a table.
 
-    DONE = "the run is done"
-    LIMIT = "no session there is longer"
-    TAKEN = "such a machine is taken back after about that time"
-    QUOTA = "its quota is used up"
-    BUDGET = "the budget is used up"
-    HOURS = "the hours that sessions may take are used up"
+    `TAKEN`: its machine is lent only until somebody pays more, which it is after about so long.
+    """
+
+    DONE = "it is done"
+    LIMIT = "its cap"
+    TAKEN = "it is taken back"
+    QUOTA = "its quota ends"
+    BUDGET = "the budget ends"
+    HOURS = "the hours end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

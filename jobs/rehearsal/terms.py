@@ -1,7 +1,7 @@
 """What places allow in a rehearsal: caps, quotas, waits, prices and how often they take a session away.
 
-Prices, caps, Kaggle's quota, waits and how often a session is lost are those of the dated tables. Everything else is
-assumed, in round numbers, so that a week looks like one: no account was ever asked, and no GPU was measured.
+Prices, caps, Kaggle's quota, waits and how often a session is refused or lost are those of the dated tables. Everything
+else is assumed, in round numbers, so that a week looks like one: no account was ever asked, and no GPU was measured.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Terms:
 
 
 def _at(name: str, here: Terms) -> Terms:
-    """The place, with its waits and losses as the table has them that plans are made from."""
+    """The place, with its waits, losses and refusals as the table has them that plans are made from."""
     table = waiting.of(name)
     lost_per_h = table.taken_per_h + table.fails_per_h
     life_s = HOUR_S / lost_per_h if lost_per_h else None
-    return replace(here, wait_s=(table.low, table.likely, table.high), life_s=life_s)
+    return replace(here, wait_s=(table.low, table.likely, table.high), life_s=life_s, crowded=table.crowded)
 
 
 _HERE = {
@@ -75,10 +75,9 @@ _HERE = {
         speeds={"T4": 1.0, "L4": 2.0},
         cap_s=colab.SESSION_S.value,
         quota=Quota(of_s=4 * HOUR_S, first_s=DAY_S, period_s=DAY_S, told=False),
-        crowded=0.2,
     ),
-    "ec2": Terms(speeds={"T4": 1.0, "L4": 2.0, "A10G": 2.5}, notice_s=120.0, crowded=0.1),
-    "gce": Terms(speeds={"T4": 1.0, "L4": 2.0}, notice_s=30.0, crowded=0.15),
+    "ec2": Terms(speeds={"T4": 1.0, "L4": 2.0, "A10G": 2.5}, notice_s=120.0),
+    "gce": Terms(speeds={"T4": 1.0, "L4": 2.0}, notice_s=30.0),
 }
 
 TERMS: Mapping[str, Terms] = MappingProxyType({name: _at(name, here) for name, here in _HERE.items()})

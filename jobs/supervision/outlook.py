@@ -76,7 +76,9 @@ def prospect(ready: Ready, known: Known, now: float) -> Prospect | Unfit:
         usd_per_h=price.usd_h,
         taken_per_h=table.taken_per_h if price.market == SPOT else 0.0,
         fails_per_h=table.fails_per_h,
+        crowded=table.crowded,
         lost_s=_lost_s(ready.chosen, rated[0]),
+        stall_s=ready.chosen.session.stall_s,
         rests_on=(f"{rated[0].likely:.3g} steps a second, {rated[1]}", *_capped(cap_s), *rationed, waited, str(price)),
     )
 

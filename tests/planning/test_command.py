@@ -62,7 +62,7 @@ def test_a_quota_that_is_used_up_is_waited_for_by_the_clock_of_the_world(
     said = cli("plan", "dcgan-celeba", "--gpu", "t4", "--backend", "kaggle")
     assert said.code == 0
     assert "Sat 01 Jun 00:02" in said.out
-    assert "after its quota began anew, until the run is done" in said.out
+    assert "quota anew, until it is done" in said.out
     assert "done Saturday 01 June at 00:" in said.out
     found = cli("plan", "dcgan-celeba", "--gpu", "t4", "--backend", "kaggle", "--json").json()
     assert found["legs"][0]["asked"] == resets_at
@@ -98,7 +98,7 @@ def test_the_rows_are_printed(cli: Cli, places: Places) -> None:
     places.put(kaggle=Says(checks=()), colab=Says(cap_h=12), local=Says(gpus=()))
     said = cli("plan", "dcgan-celeba", "--gpu", "t4", "--set", LONG)
     rows = [line.split() for line in said.out.splitlines()]
-    assert rows[0][:4] == ["LEG", "BACKEND", "GPU", "BEGINS"]
+    assert rows[0][:6] == ["LEG", "BACKEND", "GPU", "CAP", "LEFT", "BEGINS"]
     assert [row[1] for row in rows[1:4]] == ["colab"] * 3
     kaggle = next(line for line in said.out.splitlines() if line.startswith("-    kaggle"))
     assert kaggle.endswith("unfit: it is not set up here")
@@ -163,7 +163,7 @@ def test_a_quota_that_is_not_told_is_the_tables(home: Path, places: Places) -> N
     found = planned(home, "kaggle")
     assert "it does not say what is left of its quota: all of 30 h is assumed" in found.prospects[0].rests_on
     saturday = datetime.fromtimestamp(found.plan.legs[-1].asked, UTC)
-    assert (f"{saturday:%A %H:%M}", found.plan.legs[-1].why[:29]) == ("Saturday 00:00", "after its quota began anew, u")
+    assert (f"{saturday:%A %H:%M}", found.plan.legs[-1].why[:12]) == ("Saturday 00:00", "quota anew, ")
 
 
 def running(store: ObjectStore, rate: float) -> None:
@@ -182,7 +182,7 @@ def test_a_run_in_progress_goes_on_in_its_first_leg(cli: Cli, file_store: Object
     assert (found["done"], found["steps"]) == (40_000, 100_000)
     (leg,) = found["legs"]
     assert (leg["backend"], leg["first"], leg["last"]) == ("local", 40_000, 100_000)
-    assert leg["why"] == "goes on, until the run is done"
+    assert leg["why"] == "goes on, until it is done"
     assert leg["ends"] - found["now"] == pytest.approx(6_000.0, abs=5.0)
     assert found["spread"]["early"] < leg["ends"] < found["spread"]["late"]
 
@@ -265,3 +265,18 @@ def test_every_backend_is_in_the_table_of_waits() -> None:
     assert set(waiting.WAITING) == set(BACKENDS)
     for each in waiting.WAITING.values():
         assert 0.0 <= each.low <= each.likely <= each.high
+
+
+def test_a_budget_that_only_just_suffices_is_likely_not_to(cli: Cli, places: Places) -> None:
+    """The first machine that is taken back, or the first session that fails, is one too many."""
+    places.put(ec2=Says(cap_h=100))
+    ask = ("plan", "dcgan-celeba", "--gpu", "t4", "--set", LONG, "--backend", "ec2")
+    usd = cli(*ask, "--json").json()["usd"]
+    said = cli(*ask, "--budget", str(usd + 0.01))
+    assert "never done, one time in two (" in said.out
+    assert "as planned): " in said.out
+    found = cli(*ask, "--budget", str(usd + 0.01), "--json").json()
+    assert found["ends"] is not None
+    assert found["spread"]["middle"] is found["spread"]["late"] is None
+    (leg, *_) = found["legs"]
+    assert (leg["cap_s"], leg["quota_left_s"], leg["quota_of_s"]) == (100 * HOUR_S, None, None)

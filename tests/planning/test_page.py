@@ -19,6 +19,7 @@ from tests.unit.jobs.typed import Cli
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "plan.md"
 NOW = datetime(2026, 11, 29, 18, tzinfo=UTC).timestamp()
+WIDE = 140  # columns
 TYPED = "facegan-job plan dcgan-radford --gpu t4 --set training.images=24000000 --backend kaggle,colab,ec2 --budget 6"
 
 
@@ -36,6 +37,7 @@ def test_the_plan_on_the_page(cli: Cli, home: Path, places: Places, monkeypatch:
     assert said.code == 0
     shown = PAGE.read_text(encoding="utf-8").partition(f"```text\n$ {TYPED}\n")[2].partition("```")[0]
     assert shown == said.out + said.err, f"{said.out}{said.err}"
+    assert max(map(len, said.out.splitlines())) <= WIDE
 
 
 def test_the_first_screen_shows_the_plan_of_the_page() -> None:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from jobs import budget
 from jobs.planning.plan import Course, Order, Plan, order, plan
+from jobs.planning.play import LOOK_EVERY_S
 from jobs.planning.prospects import FREE_LEAST_S, PAID_LEAST_S, Estimate, Meter, Prospect, Terms, Unfit
 from jobs.planning.search import search
+from jobs.planning.spread import Spread
 from tests.planning.places import DAY_S, HOUR_S, about, rationed, somewhere
 
 KAGGLE = somewhere("kaggle", 10, cap_h=12, wait_h=0.02, start_s=120, meter=rationed(20, 72, 30, 168), spread=about(10))
@@ -41,14 +43,14 @@ def test_legs_follow_one_another_and_their_steps_make_up_the_run() -> None:
     for one, next_ in itertools.pairwise(found.legs):
         assert one.asked <= one.begins < one.ends <= next_.asked
     assert found.usd <= 3.0
-    assert found.legs[-1].why == "until the run is done"
+    assert found.legs[-1].why == "until it is done"
 
 
 def test_a_session_that_is_paid_is_no_longer_than_the_budget() -> None:
     found = made([SPOT, HERE], 50, budget=1.0)
     assert on(found) == ["ec2", "local"]
     assert found.usd == pytest.approx(1.0)
-    assert found.legs[0].why == "until the budget is used up"
+    assert found.legs[0].why == "until the budget ends"
 
 
 def test_what_costs_nothing_comes_before_what_is_paid_where_they_end_alike() -> None:
@@ -80,7 +82,7 @@ def test_a_quota_that_is_used_up_is_waited_for() -> None:
     empty = somewhere("kaggle", 10, cap_h=12, meter=rationed(0, 72, 30, 168))
     found = made([empty], 10)
     assert found.legs[0].asked == 72 * HOUR_S
-    assert found.legs[0].why == "after its quota began anew, until the run is done"
+    assert found.legs[0].why == "quota anew, until it is done"
 
 
 def test_what_is_used_up_for_good_is_no_way_to_the_end() -> None:
@@ -143,7 +145,7 @@ def test_machines_that_are_taken_back_make_it_later_and_less_sure() -> None:
     assert spot.ends > calm.ends
     assert spot.spread is not None
     assert spot.spread.late > spot.spread.early
-    assert spot.legs[0].why == "until such a machine is taken back after about that time"
+    assert spot.legs[0].why == "until it is taken back"
 
 
 def test_what_was_not_committed_is_trained_again() -> None:
@@ -169,6 +171,49 @@ def test_sessions_that_fail_make_the_end_less_sure_and_the_plan_no_other() -> No
     assert shaky.spread.late > shaky.spread.early >= (calm.ends or 0.0)
 
 
+def spread_of(prospects: list[Prospect], of_h: float = 30.0) -> Spread:
+    found = made(prospects, of_h).spread
+    assert found is not None
+    return found
+
+
+def test_between_two_sessions_a_watch_has_to_come_by() -> None:
+    found = made([somewhere("a", 10, cap_h=5)], 30)
+    assert found.ends == 30 * HOUR_S
+    assert found.spread is not None
+    middle_s = found.spread.middle - found.ends
+    assert middle_s == pytest.approx(5 * LOOK_EVERY_S / 2, rel=0.3), "five times, half of its interval on an average"
+    assert found.spread.early > found.ends
+
+
+def test_a_place_that_is_crowded_makes_it_later_and_no_other_plan() -> None:
+    calm, crowded = somewhere("a", 10, cap_h=3), replace(somewhere("a", 10, cap_h=3), crowded=0.5)
+    assert made([crowded], 30).legs == made([calm], 30).legs
+    later_s = spread_of([crowded]).middle - spread_of([calm]).middle
+    assert later_s == pytest.approx(10 * LOOK_EVERY_S, rel=0.4), "ten sessions, of which each is refused once"
+    other = somewhere("b", 9.9)
+    assert spread_of([crowded, other]).middle < spread_of([crowded]).middle, "another place has room"
+
+
+def test_whoever_has_lost_a_session_is_asked_a_look_later_or_another_place_at_once() -> None:
+    shaky = replace(somewhere("a", 10), fails_per_h=0.3, lost_s=0.0)
+    alone, beside = spread_of([shaky]), spread_of([shaky, somewhere("b", 9.99)])
+    assert beside.middle < alone.middle
+    assert alone.middle == pytest.approx(30 * HOUR_S + 9 * 1.5 * LOOK_EVERY_S, rel=0.03)
+
+
+def test_a_step_that_never_ends_costs_as_long_as_nobody_gives_up() -> None:
+    prompt, patient = (replace(somewhere("a", 10, cap_h=3), stall_s=each * HOUR_S) for each in (0.1, 2.0))
+    assert spread_of([patient], 60).late > spread_of([prompt], 60).late + HOUR_S
+
+
+def test_a_leg_says_its_cap_and_what_is_left_of_the_quota_when_it_begins() -> None:
+    limits = [(leg.cap_s, leg.quota_left_s, leg.quota_of_s) for leg in made([KAGGLE], 25).legs]
+    cap_s, of_s = 12 * HOUR_S, 30 * HOUR_S
+    assert limits == [(cap_s, 20 * HOUR_S, of_s), (cap_s, 8 * HOUR_S, of_s), (cap_s, of_s, of_s)]
+    assert made([HERE], 1).legs[0].cap_s is made([HERE], 1).legs[0].quota_left_s is None
+
+
 def test_how_many_come_in_time_is_told() -> None:
     likely = made([somewhere("a", 10, spread=about(10, 0.3))], 10).ends
     assert likely is not None
@@ -188,16 +233,16 @@ def test_a_session_that_runs_is_the_first_leg_whatever_would_be_better() -> None
     assert on(found) == ["kaggle", "colab"]
     assert found.legs[0].begins == 0.0
     assert found.legs[0].ends == 3 * HOUR_S
-    assert found.legs[0].why == "goes on, until no session there is longer"
+    assert found.legs[0].why == "goes on, until its cap"
     assert found.spread is not None
-    assert found.spread.early < (found.ends or 0.0) < found.spread.late
+    assert (found.ends or 0.0) < found.spread.early < found.spread.late, "a watch has to come by"
 
 
 def test_a_session_that_runs_uses_the_quota_that_the_next_ones_lack() -> None:
     running = replace(KAGGLE, wait_s=Estimate.exactly(0.0), start_s=0.0, cap_s=10 * HOUR_S)
     found = with_open(running, 40, [KAGGLE])
     assert [leg.ends - leg.begins > 9 * HOUR_S for leg in found.legs][:2] == [True, True]
-    assert found.legs[2].why.startswith("after its quota began anew")
+    assert found.legs[2].why.startswith("quota anew")
 
 
 def test_a_session_that_runs_goes_on_however_little_is_left_for_it() -> None:
