@@ -13,7 +13,7 @@ TABLES = {
     "checkpointing": ("experiment", "blocked", "in all"),
     "storing": ("state", "up: ours, aws s3 cp", "down: ours, aws s3 cp", "training beside: ours, aws s3 cp", "blocked"),
     "startup": ("session", "first new step after", "ratio to cold"),
-    "preparing": ("pictures", "plain loop, images/s", "ours, images/s", "ratio"),
+    "preparing": ("pictures", "plain loop, µs an image", "ours, µs an image", "at best on 2 cores"),
     "image": ("what", "how much"),
     "container": ("session", "ms a step", "rate against outside", "from submit to the first step"),
     "supervising": ("what", "how much"),

@@ -23,10 +23,11 @@ DENSE_NOTES = (
     remarks.TRAINING_MODE,
 )
 DENSE_BELIEVED = ("That the faces were cropped as for section 5.6, and 20,000 of them: section 5.2 says so of all",)
-WHICH_DOMAINS = (
+HALVES = (
     "The thesis never says which two domains of faces it used. Here it is what the code it links to does: half of the "
-    "images as they are, and the other half turned by 90 degrees. Or a pair: --set data.domains=Smiling"
+    "images as they are, and the other half turned by 90 degrees. Or a pair: --set data.domains="
 )
+WHICH_DOMAINS = f"{HALVES}Smiling"
 
 
 def _dense(name: str, data: Data, checkpoint: Checkpoint) -> Experiment:
@@ -84,7 +85,7 @@ IMDB_WIKI = Entry(
     source=DENSE_SOURCE,
     networks={"generators": 101_980_928, "discriminators": 25_298_178},
     settled=(
-        WHICH_DOMAINS,
+        f"{HALVES}gender",
         *DENSE_SETTLED,
         (
             "Reference 85 is cited both for the script that prepares IMDB-WIKI and for ProGAN; the script is "

@@ -51,10 +51,12 @@ def decoded(data: bytes, region: Callable[[int, int], Box], size: int | None) ->
         raise Skip(skipping.EMPTY)
     try:
         picture = _opened(data)
+        orientation = _orientation(picture)
         if size is not None:
-            _draft(picture, region, size, sideways=_orientation(picture) >= SIDEWAYS)
+            _draft(picture, region, size, sideways=orientation >= SIDEWAYS)
         colours = _rgb(picture)
-        orientation = _orientation(picture)  # as it is now: a TIFF has been turned by Pillow
+        if picture.format != "JPEG":  # a TIFF has been turned by Pillow, and a PNG may say it behind its pixels
+            orientation = _orientation(picture)
         return colours.transpose(TURNS[orientation]) if orientation in TURNS else colours
     except (Skip, MemoryError):  # too little memory is no property of the picture
         raise

@@ -200,7 +200,7 @@ class _Making:
         """Make what is missing, and say that it is all there."""
         source = self.source.unpacked(self.made.folder) if isinstance(self.source, Packed) else self.source
         rendering = Rendering(crop=self.options.crop, size=self.options.size)
-        with readers(source, rendering, processes) as started:
+        with readers(source, rendering, processes, self.made.folder) as started:
             rows = self._fill(started)
         self.tally.check(self.tally.looked)
         if rows == 0:

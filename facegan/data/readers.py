@@ -19,18 +19,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from facegan.data.handing import Slots, collect, hand_over
 from facegan.data.rendering import CHANNELS, Pixels, Rendering
 from facegan.data.skipping import Skip
 from facegan.data.source import Item, Source
 from facegan.errors import FaceganError
 
 Outcome: TypeAlias = Pixels | str  # or the reason why not
+Rendered: TypeAlias = tuple[int, ...] | list[Outcome]  # the shape of what was handed over, or all outcomes
 
-CHUNK = 32  # pictures a message: some 10 ms of work,
+CHUNK = 64  # pictures a message: some 10 ms of work,
 CHUNK_OF_FACES = 2  # and some 200 ms where a face is to be found in each
 AHEAD = 4  # messages a process that may wait on each stream: nobody is idle during an fsync, and memory is bounded
 MESSAGE_BYTES = 8 * 2**20  # of pixels: messages of larger pictures hold fewer, and fewer of them wait
@@ -47,8 +50,8 @@ ONE_THREAD = {
 class Readers:
     """A pool of processes that render the pictures of one source."""
 
-    def __init__(self, pool: ProcessPoolExecutor, rendering: Rendering, processes: int) -> None:
-        self._pool = pool
+    def __init__(self, pool: ProcessPoolExecutor, rendering: Rendering, processes: int, slots: Slots) -> None:
+        self._pool, self._slots = pool, slots
         self._full = CHUNK_OF_FACES if rendering.crop == "face" else CHUNK
         self._most = AHEAD * processes
         self._chunk, self._ahead = 1, 1  # until the first picture says how large they are
@@ -67,11 +70,12 @@ class Readers:
         Raises:
             FaceganError: a process died.
         """
-        waiting: deque[tuple[Sequence[Item], Future[Iterable[Outcome]]]] = deque()
+        waiting: deque[tuple[Sequence[Item], str, Future[Rendered]]] = deque()
         rest = iter(items)
         try:
             while chunk := list(itertools.islice(rest, self._chunk)):
-                waiting.append((chunk, self._pool.submit(_render, chunk)))
+                slot = self._slots.take()
+                waiting.append((chunk, slot, self._pool.submit(_render, chunk, slot)))
                 while len(waiting) > self._ahead:
                     yield from self._paired(*waiting.popleft())
             while waiting:
@@ -82,8 +86,11 @@ class Readers:
                 hint="repeat the command: it goes on where it was",
             ) from error
 
-    def _paired(self, items: Sequence[Item], rendered: Future[Iterable[Outcome]]) -> Iterator[tuple[Item, Outcome]]:
-        for item, outcome in zip(items, rendered.result(), strict=True):
+    def _paired(self, items: Sequence[Item], slot: str, rendered: Future[Rendered]) -> Iterator[tuple[Item, Outcome]]:
+        found = rendered.result()
+        outcomes = collect(slot, found) if isinstance(found, tuple) else found
+        self._slots.free(slot)
+        for item, outcome in zip(items, outcomes, strict=True):
             if not self._is_suited and not isinstance(outcome, str):  # all keep the size of the first
                 self._suit(outcome.nbytes)
                 self._is_suited = True
@@ -91,8 +98,11 @@ class Readers:
 
 
 @contextmanager
-def readers(source: Source, rendering: Rendering, processes: int) -> Iterator[Readers]:
-    """Start processes as they are needed; they end with the block, or with this process, however it ends."""
+def readers(source: Source, rendering: Rendering, processes: int, folder: Path) -> Iterator[Readers]:
+    """Start processes as they are needed; they end with the block, or with this process, however it ends.
+
+    They leave files in `folder`, which is to go when what was read is kept elsewhere.
+    """
     pool = ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
@@ -100,7 +110,7 @@ def readers(source: Source, rendering: Rendering, processes: int) -> Iterator[Re
         initargs=(pickle.dumps((source, rendering)),),  # pickled once, not once a process
     )
     try:
-        yield Readers(pool, rendering, processes)
+        yield Readers(pool, rendering, processes, Slots(folder))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -125,6 +135,8 @@ def _begin(told: bytes) -> None:
     gc.freeze()  # what has been imported stays, and need not be looked through again and again
     if _Work.rendering.crop == "face":
         os.environ.update(ONE_THREAD)
+    else:
+        gc.disable()  # what pictures leave behind is looked through once a message
 
 
 def _end_with_parent() -> None:
@@ -135,12 +147,30 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _render(items: Sequence[Item]) -> Iterable[Outcome]:
-    """Render a message's pictures. Those of one shape travel as one array: less work than many at both ends."""
-    outcomes = [_outcome(item) for item in items]
-    pictures = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-    is_even = len(pictures) == len(outcomes) and len({pixels.shape for pixels in pictures}) == 1
-    return np.stack(pictures) if is_even else outcomes
+def _render(items: Sequence[Item], slot: str) -> Rendered:
+    """Render a message's pictures. Where all are good and of one shape, as is usual, they are handed over."""
+    together = _together(items)
+    if not gc.isenabled():
+        gc.collect()
+    if isinstance(together, list):
+        return together
+    hand_over(together, slot)
+    return together.shape
+
+
+def _together(items: Sequence[Item]) -> Pixels | list[Outcome]:
+    """Render pictures into one array, each while it is at hand; or, where they do not fit into one, into a list."""
+    first = _outcome(items[0])
+    if isinstance(first, str):
+        return [first, *map(_outcome, items[1:])]
+    together = np.empty((len(items), *first.shape), np.uint8)
+    together[0] = first
+    for number, item in enumerate(items[1:], 1):
+        outcome = _outcome(item)
+        if isinstance(outcome, str) or outcome.shape != first.shape:
+            return [*together[:number], outcome, *map(_outcome, items[number + 1 :])]
+        together[number] = outcome
+    return together
 
 
 def _outcome(item: Item) -> Outcome:

@@ -68,6 +68,8 @@ class Rendering:
 
     def _cut(self, picture: Image.Image) -> Pixels:
         """Cut first, at whole pixels, so that nothing from outside the box bleeds into the result."""
+        if picture.size == (self.size, self.size) and self.crop != "reference":
+            return _array(picture)  # decoded at just that size, and square, so that no crop takes anything away
         box = crop.region(self.crop, *picture.size)
         outer = crop.outwards(box)
         cut = picture if outer == (0, 0, *picture.size) else picture.crop(outer)
@@ -79,8 +81,12 @@ class Rendering:
             cut = cut.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
         elif cut.width * cut.height > OWN_SIZE_MOST:
             raise Skip(skipping.BOMB)
-        pixels: Pixels = np.asarray(cut)
-        return pixels.reshape(*pixels.shape[:2], -1)
+        return _array(cut)
+
+
+def _array(picture: Image.Image) -> Pixels:
+    pixels: Pixels = np.asarray(picture)
+    return pixels if pixels.ndim == len("hwc") else pixels[..., np.newaxis]
 
 
 def _whole(width: int, height: int) -> Box:

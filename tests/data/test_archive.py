@@ -146,6 +146,14 @@ def read_one(path: Path, work: Path) -> str:
     return skip.value.reason
 
 
+@pytest.mark.parametrize("now", [b"", b"short", b"as long now", b"longer than it was when it was listed"])
+def test_a_file_that_changed_since_it_was_listed_is_read_to_its_end(now: bytes, tmp_path: Path) -> None:
+    (tmp_path / "it.jpg").write_bytes(b"as long was")
+    listing = archive.open_archive(tmp_path)
+    (tmp_path / "it.jpg").write_bytes(now)
+    assert listing.archive.read(listing.entries[0].at) == now
+
+
 def test_a_file_that_grows_too_large_is_never_read(tmp_path: Path) -> None:
     large = {"bomb.jpg": bytes(archive.LARGEST_FILE + 1)}
     packed = zipped(tmp_path / "zip", large)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from facegan.data import preparing, readers
+from facegan.data.handing import Slots
 from facegan.data.preparing import Options
 from facegan.data.rendering import Rendering
 from facegan.errors import BadInputError
@@ -22,7 +24,7 @@ class Pool:
     def __init__(self, side: int) -> None:
         self.side, self.sent, self.chunks = side, 0, []
 
-    def submit(self, _: Any, items: list[Any]) -> Future[Any]:
+    def submit(self, _: Any, items: list[Any], _slot: str) -> Future[Any]:
         self.sent += len(items)
         self.chunks.append(len(items))
         rendered: Future[Any] = Future()
@@ -33,7 +35,7 @@ class Pool:
 def under_way(side: int, size: int | None, count: int = 400) -> tuple[int, Pool]:
     """The most bytes of pictures that were under way at a time, with four processes."""
     pool, most = Pool(side), 0
-    started = readers.Readers(pool, Rendering(crop="none", size=size), 4)  # type: ignore[arg-type]
+    started = readers.Readers(pool, Rendering(crop="none", size=size), 4, Slots(Path()))  # type: ignore[arg-type]
     source = Memory({f"{number:03d}": b"" for number in range(count)})
     for got, (item, _) in enumerate(started.outcomes(source.items)):
         assert item.name == f"{got:03d}"

@@ -65,6 +65,17 @@ def test_what_was_photographed_lying_stands(orientation: int) -> None:
         assert np.array_equal(render(encoded(Image.fromarray(stored), kind, exif=exif)), upright)
 
 
+def test_a_png_may_say_how_it_lies_behind_its_pixels() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    whole = encoded(PICTURE, exif=exif)
+    at = whole.index(b"eXIf") - 4
+    chunk = whole[at : at + 12 + int.from_bytes(whole[at : at + 4], "big")]
+    moved = whole.replace(chunk, b"").replace(whole[-12:], chunk + whole[-12:])
+    assert moved.index(b"IDAT") < moved.index(b"eXIf")
+    assert np.array_equal(render(moved), RGB[::-1, ::-1])
+
+
 def test_a_lying_photograph_is_decoded_small_and_cut_as_it_will_stand() -> None:
     """The crop and the fraction at which a JPEG is decoded follow the upright picture, not the stored one."""
     upright = colours(3, 300, 800)

@@ -431,6 +431,6 @@ class Here:
 
 
 @contextlib.contextmanager
-def here(source: Source, rendering: Rendering, _: int) -> Iterator[Here]:
+def here(source: Source, rendering: Rendering, *_: object) -> Iterator[Here]:
     readers._Work.source, readers._Work.rendering = source, rendering
     yield Here()
