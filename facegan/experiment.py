@@ -305,7 +305,10 @@ def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 
     for name, spec in fields.items():
         if name not in value:
             if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
-                raise BadInputError(f'the experiment lacks "{prefix}{name}"')
+                raise BadInputError(
+                    f'the experiment lacks "{prefix}{name}"',
+                    hint='a file says it, or begins with extends = "NAME"; facegan-job experiments lists names',
+                )
             continue
         wanted = _types(kind)[name]  # type: ignore[arg-type] # a class can be hashed
         if dataclasses.is_dataclass(wanted):

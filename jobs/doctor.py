@@ -13,7 +13,7 @@ from facegan.catalog.datasets import DATASETS
 from facegan.errors import FaceganError
 from facegan.process import Life
 from facegan.storage.base import ObjectStore
-from jobs import credentials, heavy, recipe
+from jobs import credentials, heavy, ingredients
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Check
 from jobs.context import Context
@@ -147,7 +147,7 @@ def left_over(context: Context) -> Check:
 
 def data(name: str, context: Context) -> Check:
     """Good to know: an experiment on data that is not here is refused with the same hint."""
-    there, hint = recipe.data_is_here(name, context.settings.home)
+    there, hint = ingredients.data_is_here(name, context.settings.home)
     return Check(name=f"data: {name}", ok=True if there else None, found="here" if there else "not here", hint=hint)
 
 

@@ -10,7 +10,7 @@ MOST = 8  # sessions that are added up without being asked to: each is some twen
 
 
 def so_far(ledger: Ledger) -> Spending:
-    """What it cost until now; of an open session that has fallen silent, as long as its machine may have outlived that."""
+    """What it cost until now; of an open session that fell silent, as long as its machine may have outlived that."""
     return spending(hours.read(ledger).sessions, now_s=ledger.writer.wall_s())
 
 

@@ -5,10 +5,10 @@ clock counts, which never goes back; its entries carry the sums (`facegan.spent`
 """
 
 from facegan.hours.dividing import Hours, SessionHours, divide
-from facegan.hours.stays import Stay, Stays, read
+from facegan.hours.stays import Stay, Stays, as_read, read
 from facegan.ledger import Entry, Ledger
 
-__all__ = ["Hours", "SessionHours", "Stay", "Stays", "divide", "hours", "read"]
+__all__ = ["Hours", "SessionHours", "Stay", "Stays", "as_read", "divide", "hours", "read"]
 
 
 def hours(ledger: Ledger, known: dict[int, Entry] | None = None) -> Hours:

@@ -19,14 +19,28 @@ for saving."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionHours:
-    """One session and its parts, in milliseconds: those of `PARTS`, some of them 0."""
+    """One session and its parts, in milliseconds: those of `PARTS`, some of them 0.
+
+    `unfit` is how much of what it said of itself found no room between the store's times.
+    """
 
     stay: Stay
     parts: Mapping[str, int]
+    unfit: int = 0
 
     @property
     def whole(self) -> int:
         return sum(self.parts.values())
+
+    @property
+    def own(self) -> int:
+        """Its own time, from its process' beginning on."""
+        return self.whole - self.parts[QUEUE] - self.parts[AWAY]
+
+    @property
+    def took(self) -> int:
+        """The same, whatever the store's times leave room for: of a session that reported, what it says itself."""
+        return self.own + self.unfit
 
     def to_json(self) -> Json:
         stay = self.stay
@@ -36,17 +50,19 @@ class SessionHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """A run: `whole` is the sum of its sessions' parts and of `idle`, when none was asked for; milliseconds.
-
-    `unfit` is how much of what sessions said of themselves found no room between the store's times: much of it means
-    that these are not those of when the entries were written, as in a copy of a store.
-    """
+    """A run: `whole` is the sum of its sessions' parts and of `idle`, when none was asked for; milliseconds."""
 
     run: str
     whole: int
     idle: int
     sessions: tuple[SessionHours, ...]
-    unfit: int
+
+    @property
+    def unfit(self) -> int:
+        """That of all sessions: much means that the store's times are not those of when entries were written, as in a
+        copy of a store.
+        """
+        return sum(each.unfit for each in self.sessions)
 
     @property
     def parts(self) -> Mapping[str, int]:
@@ -78,15 +94,14 @@ def divide(stays: Stays) -> Hours:
     insides.sort(key=lambda each: each.stay.lease_seq or 0)
     waits = [*_waits(stays, {each.stay.number: each.begin for each in insides})]
     parts = {stay.number: dict.fromkeys(PARTS, 0) for stay in stays.sessions}
-    idle = unfit = 0
-    at = stays.created
+    unfit: dict[int, int] = {}
+    idle, at = 0, stays.created
     for each, following in itertools.zip_longest(insides, insides[1:]):
         most = stays.until if following is None else following.stay.leased or stays.until
         begin = min(max(each.begin, at), stays.until)
         end = max(min(each.end, most, stays.until), begin)
         idle += _between(at, begin, waits, parts)
-        fitting, lacking = _fit(each.parts, end - begin)
-        unfit += lacking
+        fitting, unfit[each.stay.number] = _fit(each.parts, end - begin)
         for name, much in fitting.items():
             parts[each.stay.number][name] += much
         at = end
@@ -95,8 +110,10 @@ def divide(stays: Stays) -> Hours:
         run=stays.run,
         whole=stays.until - stays.created,
         idle=idle,
-        sessions=tuple(SessionHours(stay=stay, parts=parts[stay.number]) for stay in stays.sessions),
-        unfit=unfit,
+        sessions=tuple(
+            SessionHours(stay=stay, parts=parts[stay.number], unfit=unfit.get(stay.number, 0))
+            for stay in stays.sessions
+        ),
     )
 
 

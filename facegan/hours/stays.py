@@ -26,7 +26,9 @@ class Stay:
     `committed` and `reported` are what it said it had spent its time on when it had restored, at its last committed
     checkpoint, and when it reported: milliseconds of each kind; empty where it did not come so far, or was of a
     version that did not say. `price` is what its place asks, as its `intent` has it. `first` and `last` are the steps
-    it continued from and last committed.
+    it continued from and last committed; `join` says how much may be claimed of the bits where it continued, "exact" or
+    "statistical". `device` and `software`, values by name, are what it computed with. Of these, what a session says
+    when it has restored is empty before.
     """
 
     number: int
@@ -48,6 +50,8 @@ class Stay:
     reported: Mapping[str, int] = field(default_factory=dict)
     has_reported: bool = False
     device: str = ""
+    software: Mapping[str, str] = field(default_factory=dict)
+    join: str = ""
     first: int = 0
     last: int = 0
     outcome: str = "open"
@@ -67,6 +71,11 @@ class Stays:
 def read(ledger: Ledger, known: dict[int, Entry] | None = None) -> Stays:
     """Ask the store what it knows of the run's sessions. Entries that are `known`, by number, are not fetched again."""
     ledger.refresh()
+    return as_read(ledger, known)
+
+
+def as_read(ledger: Ledger, known: dict[int, Entry] | None = None) -> Stays:
+    """The same, to the newest entry that this process has read so far."""
     at = _times(ledger)
     found: dict[int, Stay] = {}
     until = at[0]
@@ -168,8 +177,9 @@ def _lease(found: dict[int, Stay], entry: Entry, at: int) -> None:
 def _restored(found: dict[int, Stay], entry: Entry, at: int) -> None:
     number, step = entry.fold["lease"]["session"], int(entry.body["step"])
     told = replace(entry, body={**entry.body, "session": number})
-    device = str(entry.body["determinism"].get("device", ""))
-    _change(found, told, restored=at, heard=at, starting=_spent(entry), first=step, last=step, device=device)
+    software = {str(name): str(value) for name, value in entry.body["determinism"].items()}
+    machine = {"device": software.pop("device", ""), "software": software, "join": str(entry.body.get("join", ""))}
+    _change(found, told, restored=at, heard=at, starting=_spent(entry), first=step, last=step, **machine)
 
 
 def _checkpoint(found: dict[int, Stay], entry: Entry, at: int) -> None:

@@ -22,7 +22,8 @@ from facegan.prepared.local import (
     verify,
 )
 from facegan.prepared.manifest import MOST_PIXELS, Finding, Manifest, Piece, header
-from facegan.prepared.stored import fetch, find_stored, list_stored, mend, read, read_stored, upload, verify_stored
+from facegan.prepared.stored import find_stored, list_stored, read, read_stored, verify_stored
+from facegan.prepared.transfer import fetch, mend, upload
 
 __all__ = [
     "MOST_PIXELS",

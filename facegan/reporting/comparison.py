@@ -100,32 +100,33 @@ def _steps(subject: Subject) -> str:
 def _time(subject: Subject) -> str:
     if not subject.sessions:
         return NOTHING
-    about = "" if all(session.reported for session in subject.sessions if session.took_s) else "about "
+    about = "" if all(session.stay.reported for session in subject.sessions if session.took) else "about "
     return f"{about}{duration(subject.took_s)}"
 
 
 def _speed(subject: Subject) -> str:
-    trained = sum(session.last - session.first for session in subject.sessions)
+    trained = sum(session.stay.last - session.stay.first for session in subject.sessions)
     return f"{trained * subject.done.batch_size / subject.took_s:,.1f}" if subject.took_s and trained else NOTHING
 
 
 def _machines(subject: Subject) -> str:
-    return _in_sessions(session.device for session in subject.sessions)
+    return _in_sessions(session.stay.device for session in subject.sessions)
 
 
 def _software(subject: Subject) -> str:
-    return _in_sessions(session.software for session in subject.sessions)
+    each = (sorted(session.stay.software.items()) for session in subject.sessions)
+    return _in_sessions(", ".join(f"{name} {value}" for name, value in software) for software in each)
 
 
 def _sessions(subject: Subject) -> str:
-    ends = Counter(session.outcome for session in subject.sessions)
+    ends = Counter(session.stay.outcome for session in subject.sessions)
     told = ", ".join(end if count == 1 else f"{count} {end}" for end, count in ends.items())
     return f"{len(subject.sessions)}: {told}" if ends else "none"
 
 
 def _joins(subject: Subject) -> str:
     """What may be claimed of the places where one session took up another's work."""
-    return _in_sessions(session.join for session in subject.sessions if session.first > 0)
+    return _in_sessions(session.stay.join for session in subject.sessions if session.stay.first > 0)
 
 
 def _in_sessions(texts: Iterable[str]) -> str:

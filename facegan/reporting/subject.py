@@ -1,6 +1,7 @@
-"""One run as a page compares it: read once, from what it has committed and nothing else.
+"""One run as a page compares it: read once, from what it has committed and when the store wrote it down.
 
-No heartbeat and no clock is looked at, so the same history gives the same page, byte for byte.
+No clock is looked at. While no session is at work the same page is made again, byte for byte; one that is at work is
+counted to its newest heartbeat.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 from facegan.checkpoints import Damage, Point
 from facegan.experiment import Experiment, from_json
 from facegan.history import History
+from facegan.hours import SessionHours, as_read, divide
 from facegan.ledger import Ledger
 from facegan.length import Length, images_of, length
 from facegan.reporting.networks import Networks, networks
 from facegan.reporting.pictures import Album, Picture
-from facegan.reporting.sessions import Session, sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Subject:
     networks: Networks
     done: Length
     whole: Length
-    sessions: tuple[Session, ...]
+    sessions: tuple[SessionHours, ...]
     points: tuple[Point, ...]
     strips: tuple[tuple[Picture, ...], ...]
     beside: tuple[Picture, ...]
@@ -44,8 +45,8 @@ class Subject:
 
     @property
     def took_s(self) -> float:
-        """Wall-clock time of all sessions together, those on machines that were taken away included."""
-        return sum(session.took_s for session in self.sessions)
+        """Own time of all sessions together, in seconds, those on machines that were taken away included."""
+        return sum(session.took for session in self.sessions) / 1000
 
 
 def subject(ledger: Ledger) -> Subject:
@@ -74,7 +75,7 @@ def subject(ledger: Ledger) -> Subject:
         networks=networks(ledger, experiment),
         done=length(experiment, steps=fold.reached, count=count),
         whole=length(experiment, steps=fold.steps, count=count),
-        sessions=sessions(entries),
+        sessions=divide(as_read(ledger, {entry.seq: entry for entry in entries})).sessions,
         points=tuple(sorted(points, key=lambda point: point.step)),
         strips=strips,
         beside=beside,

@@ -21,7 +21,7 @@ from facegan.process import Life
 from jobs import heavy
 from jobs.backends import nvidia
 from jobs.backends.base import Backend, Capabilities, Fate, Hand, Machine, Order
-from jobs.errors import JobError
+from jobs.errors import JobError, NotSetUpError
 from jobs.settings import Settings
 
 LAST_WORDS_BYTES = 4000
@@ -56,8 +56,15 @@ class LocalBackend(Backend):
         return Machine(device="gpu" if gpu or there else "cpu", cores=os.cpu_count() or 1, gpus=gpus)
 
     def bundle(self, gpu: str | None) -> Json:
+        """Nothing: a session runs the code that is here.
+
+        Raises:
+            NotSetUpError: it could not train here.
+        """
         del gpu
-        return {}  # a session runs the code that is here
+        if not heavy.has("tensorflow"):
+            raise NotSetUpError("TensorFlow is not installed here", hint="pip install 'facegan-job[train]'")
+        return {}
 
     @contextlib.contextmanager
     def launching(self, run: str) -> Iterator[None]:

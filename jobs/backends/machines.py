@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from facegan.storage import ObjectStore, open_store
 from jobs.backends import vm
 from jobs.backends.base import SPARED_S, Backend, Machine, Order
 from jobs.backends.outside import Outside
+from jobs.refusals import InvalidJob
 from jobs.settings import Settings
 
 LARGEST_LOG = 1 << 20
@@ -45,10 +46,15 @@ class World(Outside):
 
 
 class MachineBackend(Backend):
-    """`cloud` is its name for people, `cores` how many the smallest machine has."""
+    """`cloud` is its name for people, `cores` how many the smallest machine has.
+
+    `cards` are the types of machines with each GPU, in the order in which they are tried, `without` those with none.
+    """
 
     cloud: ClassVar[str]
     cores: ClassVar[int]
+    cards: ClassVar[Mapping[str, Sequence[str]]]
+    without: ClassVar[Sequence[str]]
     _settings: Settings
     _world: World
 
@@ -87,14 +93,6 @@ class MachineBackend(Backend):
                 self._remove(found)
 
     @abstractmethod
-    def _types(self, gpu: str | None) -> Sequence[str]:
-        """The machine types with this GPU.
-
-        Raises:
-            InvalidJob: none has it.
-        """
-
-    @abstractmethod
     def _machine(self, order: Order) -> Json | None:
         """The session's machine as the cloud describes it, in whatever state it is."""
 
@@ -112,6 +110,19 @@ class MachineBackend(Backend):
     @abstractmethod
     def _console(self, found: Json) -> str:
         """What the machine has written to its console."""
+
+    def _types(self, gpu: str | None) -> Sequence[str]:
+        """The types that a session with this GPU may run on.
+
+        Raises:
+            InvalidJob: none has it.
+        """
+        if gpu is None:
+            return self.without
+        found = next((types for card, types in self.cards.items() if card.lower() == gpu.lower()), None)
+        if found is None:
+            raise InvalidJob(f'no machine here has a GPU "{gpu}"', hint=f"there are {', '.join(self.cards)}")
+        return found
 
     def _image(self) -> str:
         """The image of sessions, with its digest."""

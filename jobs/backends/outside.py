@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from jobs.backends.answers import AGAIN
 from jobs.refusals import Uncertain
-
-AGAIN = "type the same again in a minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from facegan.experiment import Json
+from jobs.backends.answers import AGAIN
 from jobs.errors import JobError
 from jobs.refusals import Uncertain
 
 LARGEST_ANSWER = 64 * 2**20
 SAYS_NOTHING = (408, 425)  # and everything from 500 on: the request may or may not have done its work
 ERROR, BROKEN = 400, 500
-AGAIN = "type the same again in a minute"
 
 Answer = TypeVar("Answer")
 

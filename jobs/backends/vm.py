@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import infra
 from facegan import handed, layout
-from facegan.errors import BadInputError
 from facegan.handed import Handed
 from jobs.backends.base import Order
-from jobs.refusals import InvalidJob
+from jobs.errors import NotSetUpError
+from jobs.refusals import Capacity, InvalidJob
 
 LARGEST = 16_384
 """Bytes that EC2 takes as user data."""
@@ -79,6 +79,14 @@ class Candidate:
         return f"{self.type} in {self.zone}"
 
 
+def no_room(cloud: str, tried: Sequence[Candidate], code: str) -> Capacity:
+    """None of them could be had; `code` is what the cloud says of the last one."""
+    return Capacity(
+        f"{cloud} has no room now for {', '.join(map(str, tried))}: {code}",
+        hint='facegan-job resume RUN later, or in another region: --host NAME; market = "on-demand" costs more',
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What is known of a machine before there is one: its `cloud`, its name, and where its log will be put.
@@ -96,12 +104,12 @@ def pinned(image: str, place: str) -> str:
     """The image's name with its digest.
 
     Raises:
-        BadInputError: it is not set, or has none.
+        NotSetUpError: it is not set, or has none.
     """
     if "@sha256:" in image and "/" in image:
         return image
     said = f'image "{image}" is not named by its digest in a registry' if image else "no image is set"
-    raise BadInputError(
+    raise NotSetUpError(
         f"{said}, and a machine of {place} has to pull it from one",
         hint="facegan-job image push REGISTRY/NAME prints the line for facegan.toml",
     )
@@ -111,10 +119,10 @@ def market(named: str) -> str:
     """How machines are paid for: on spot, unless that is settled otherwise.
 
     Raises:
-        BadInputError: there is no such market.
+        NotSetUpError: there is no such market.
     """
     if (found := named or MARKETS[0]) not in MARKETS:
-        raise BadInputError(f'there is no market "{found}"', hint=f'market = "{MARKETS[0]}" or "{MARKETS[1]}"')
+        raise NotSetUpError(f'there is no market "{found}"', hint=f'market = "{MARKETS[0]}" or "{MARKETS[1]}"')
     return found
 
 

@@ -14,7 +14,7 @@ from facegan.errors import BadInputError, DamagedError
 from facegan.prepared import Finding, Manifest
 from facegan.storage.base import NotFoundError
 from jobs import context as contexts
-from jobs import heavy, recipe, runs, settings
+from jobs import heavy, ingredients, runs, settings
 from jobs.cli import options, output
 from jobs.context import Context
 from jobs.errors import Exit
@@ -133,7 +133,7 @@ def _row(manifest: Manifest) -> dict[str, Any]:
 def _known(context: Context) -> Iterator[dict[str, Any]]:
     """A row for each known set that is not prepared on this machine."""
     for known in DATASETS.values():
-        there, hint = recipe.data_is_here(known.name, context.settings.home)
+        there, hint = ingredients.data_is_here(known.name, context.settings.home)
         if known.package is not None or not there:
             state = "in a package that is installed" if there else "not prepared"
             yield {

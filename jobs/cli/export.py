@@ -15,7 +15,7 @@ from facegan.experiment import Experiment, unknown
 from facegan.ledger import State
 from facegan.prepared.selection import is_unprepared
 from jobs import context as contexts
-from jobs import loopback, recipe, runs, settings
+from jobs import ingredients, loopback, runs, settings
 from jobs.bundle import SESSION, wheel
 from jobs.cli import options, output
 from jobs.context import Context
@@ -93,7 +93,7 @@ def _require_fitting(place: Place, card: Card, context: Context, chosen: Experim
     if is_unprepared(chosen.data, context.store):
         raise BadInputError(
             f'data set "{chosen.data.name}" is not in {context.store.url}, where a notebook would look for it',
-            hint=recipe.prepare_line(chosen.data),
+            hint=ingredients.prepare_line(chosen.data),
         )
     if chosen.training.replicas > card.count:
         raise BadInputError(

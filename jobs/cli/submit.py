@@ -9,7 +9,7 @@ import typer
 
 from facegan.length import length
 from jobs import context as contexts
-from jobs import counting, launch, orders, recipe, runs, settings
+from jobs import counting, ingredients, launch, orders, recipe, runs, settings
 from jobs.budget import Budget
 from jobs.cli import options, output
 from jobs.cli.foreseen import what_would_be_sent
@@ -54,7 +54,7 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     on, able, look = where.backend.machine(where.gpu), where.backend.capabilities(), shelf(home, at, output.say)
     there = able.data_there
     chosen = recipe.resolve(experiment, overrides or (), device=on.device, cores=on.cores, look=look, there=there)
-    recipe.require_data(chosen.data, home if able.data_is_here else None, at, there)
+    ingredients.require_data(chosen.data, home if able.data_is_here else None, at, there)
     run = contexts.new_run_id(chosen.name) if name is None else name
     images = counting.images(chosen.data, home, at)
     counting.require_images(chosen, images, home, at)

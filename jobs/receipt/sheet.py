@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from facegan.experiment import Json
-from facegan.hours.dividing import AWAY, PARTS, QUEUE, Hours, SessionHours
+from facegan.hours.dividing import PARTS, Hours, SessionHours
 from facegan.spending import Cost, Spending
 
 HEADER = ("SESSION", "PLACE", "GPU", "STEPS", *(part.upper() for part in PARTS), "WHOLE", "USD", "END")
@@ -44,14 +44,9 @@ def _all_of(name: str, sessions: Sequence[SessionHours]) -> PlaceHours:
         place=name,
         sessions=len(sessions),
         steps=sum(_steps(each) for each in sessions),
-        own=sum(own(each) for each in sessions),
-        on_gpus=sum(own(each) for each in sessions if each.stay.gpu),
+        own=sum(each.own for each in sessions),
+        on_gpus=sum(each.own for each in sessions if each.stay.gpu),
     )
-
-
-def own(session: SessionHours) -> int:
-    """A session's own time, from its process' beginning on, in milliseconds."""
-    return session.whole - session.parts[QUEUE] - session.parts[AWAY]
 
 
 def table(hours: Hours, spending: Spending) -> Iterator[Sequence[str]]:

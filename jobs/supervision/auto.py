@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facegan.errors import FaceganError
 from facegan.experiment import Experiment
-from jobs import orders, recipe
+from jobs import ingredients, orders
 from jobs.backends import BACKENDS, open_backend
 from jobs.backends.base import Backend
 from jobs.context import Context
@@ -70,7 +70,7 @@ def _ask(context: Context, name: str, wanted: Wanted) -> Ready | Unfit:
         where = orders.place(context, name, wanted.gpu, usd_h=wanted.usd_h, fetch=False)
         chosen = wanted.chosen(where)
         able = where.backend.capabilities()
-        recipe.require_data(
+        ingredients.require_data(
             chosen.data, context.settings.home if able.data_is_here else None, context.store, able.data_there
         )
         orders.suited(context, where, orders.order(context, chosen.name, orders.first(where)), chosen)

@@ -9,14 +9,18 @@ from facegan.errors import BadInputError, FaceganError
 from facegan.ledger import Ledger
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
-from jobs import launch, orders, recipe
+from jobs import ingredients, launch, orders
 from jobs.backends import waiting
 from jobs.context import Context
+from jobs.errors import JobError, NotSetUpError
 from jobs.orders import Place
-from jobs.refusals import Refusal, Uncertain
+from jobs.refusals import Auth, Refusal, Uncertain
 from jobs.supervision import asking
 from jobs.supervision.past import Ended, Relay
 from jobs.supervision.seen import Offer, Policy, Sighting
+
+OF_THIS_MACHINE = frozenset({"local", "docker"})
+"""What these cannot run here, they may run where the run was submitted."""
 
 
 @dataclass(kw_only=True)
@@ -80,29 +84,56 @@ def first(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What backends of the policy could do now, and the places themselves of those that can, by name."""
+    """What backends of the policy could do now, and the places themselves of those that can, by name.
+
+    `lacking` says of those that cannot what this machine lacks for it: it is no word on the run, and passes.
+    """
 
     offers: Sequence[Offer]
     places: dict[str, Place]
+    lacking: dict[str, FaceganError] = field(default_factory=dict)
 
 
 def survey(context: Context, ledger: Ledger, policy: Policy, past: Sequence[Ended]) -> Choice:
     """Ask every backend that the run may go to, as it was asked before: the same host of it."""
     places: dict[str, Place] = {}
+    lacking: dict[str, FaceganError] = {}
     offers = []
     for name in policy.backends:
         host = next((ended.host for ended in past if ended.backend == name), None)
         try:
             where = fitting(context, ledger, name, policy, host)
-        except BadInputError as error:
-            offers.append(Offer(backend=name, unfit=error.message))
         except FaceganError as error:
-            says_no = isinstance(error, Refusal) and not isinstance(error, Uncertain)
-            offers.append(Offer(backend=name, unfit=error.message, passing=not says_no))
+            if _is_lacking(name, error):
+                lacking[name] = error
+            offers.append(_unfit(name, error, is_lacking=name in lacking))
         else:
             places[name] = where
             offers.append(_offer(where))
-    return Choice(offers=offers, places=places)
+    return Choice(offers=offers, places=places, lacking=lacking)
+
+
+def _is_lacking(name: str, error: FaceganError) -> bool:
+    """Whether it is this machine that cannot ask the backend: it lacks a setting, an SDK or a key that is taken there.
+
+    The run may be carried on by another watch, which has it.
+    """
+    if isinstance(error, BadInputError) and name in OF_THIS_MACHINE:
+        return True
+    return isinstance(error, NotSetUpError | Auth) or (isinstance(error, JobError) and not isinstance(error, Refusal))
+
+
+def _unfit(name: str, error: FaceganError, *, is_lacking: bool) -> Offer:
+    """A backend that cannot: for good, where it is the run that it cannot run."""
+    if is_lacking:
+        return Offer(backend=name, unfit=told(error), passing=True)
+    says_no = isinstance(error, Refusal) and not isinstance(error, Uncertain)
+    return Offer(backend=name, unfit=error.message, passing=not says_no and not isinstance(error, BadInputError))
+
+
+def told(error: FaceganError) -> str:
+    """What is wrong, and what to type, in one line."""
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def _offer(where: Place) -> Offer:
@@ -131,7 +162,7 @@ def fitting(context: Context, ledger: Ledger, name: str, policy: Policy, host: s
     where = orders.place(context, name, policy.gpu, host, usd_h=policy.budget.usd_h)
     able, chosen = where.backend.capabilities(), ledger.created()
     home = context.settings.home if able.data_is_here else None
-    recipe.require_data(chosen.data, home, context.store, able.data_there)
+    ingredients.require_data(chosen.data, home, context.store, able.data_there)
     orders.suited(context, where, orders.order(context, ledger.run, orders.first(where)), chosen)
     relay = Relay(backends=policy.backends, gpu=policy.gpu, budget=policy.budget, auto=policy.auto)
     return replace(where, relay=relay.to_json())

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.backends.ec2.backend import Ec2Backend
 from tests.cloud import servers
+from tests.ec2.submitting import backend
 from tests.fakes import ec2
 
 
@@ -24,3 +26,8 @@ def aws(account: ec2.Ec2, boring_environment: Path, monkeypatch: pytest.MonkeyPa
     for name, value in {**servers.NOBODY, "AWS_ENDPOINT_URL": account.url}.items():
         monkeypatch.setenv(name, value)
     return account
+
+
+@pytest.fixture
+def here(aws: ec2.Ec2, tmp_path: Path) -> Ec2Backend:
+    return backend(tmp_path, aws.url)

@@ -32,8 +32,8 @@ def pushed(engine: Any, registry: str) -> Iterator[str]:  # noqa: F811 - pytest'
     engine.api.remove_image(f"{registry}/me/faces:test-empty")
     engine.api.remove_image(TAG)
     yield pinned
-    for found in engine.images.list(name=f"{registry}/me/faces"):
-        engine.api.remove_image(found.id, force=True)
+    for found in engine.api.images(name=f"{registry}/me/faces"):
+        engine.api.remove_image(found["Id"], force=True)
 
 
 @pytest.fixture

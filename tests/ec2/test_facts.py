@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jobs.backends.ec2 import facts
 from jobs.refusals import KINDS
+from tests.ec2.submitting import backend
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ec2.md").read_text(encoding="utf-8")
 
@@ -24,8 +25,6 @@ def test_no_answer_means_two_things() -> None:
     assert {kind for kind, _ in facts.KINDS.values()} <= set(KINDS)
 
 
-def test_a_gpu_is_known_by_letters_of_either_case() -> None:
-    found = facts.accelerator("t4")
-    assert found is not None
-    assert found.gpu == "T4"
-    assert facts.accelerator("V100") is None
+def test_a_gpu_is_known_by_letters_of_either_case(tmp_path: Path) -> None:
+    here = backend(tmp_path, "http://127.0.0.1:1")
+    assert here._types("t4") == here._types("T4") == ("g4dn.xlarge", "g4dn.2xlarge")

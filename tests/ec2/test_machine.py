@@ -25,6 +25,7 @@ from tests.ec2.submitting import IMAGE, backend, nobody, order, store
 from tests.fakes import metadata
 from tests.fakes.disks import tiny_disk
 from tests.fakes.ec2 import ACCOUNT, Ec2
+from tests.fakes.engine import crash, disk_full, engine, no_driver, out_of_memory, slow_pull
 from tests.fakes.vm import Vm
 from tests.security.canaries import Haystack, arguments_of_everyone, canary
 
@@ -32,22 +33,6 @@ FOLDER = Path(__file__).parents[2] / "infra" / "machine"
 QUICK = vm.Life(driver_s=1, pull_s=60)
 INSTANCE = "i-0abcdef1234567890"
 SECRETS = {name: canary(name) for name in ("SecretAccessKey", "Token")}
-
-ENGINE = """#!/bin/bash
-echo "$*" >>{folder}/engine
-case "$1" in
-login) cat >{folder}/password ;;
-cp) tar -xf - -C {folder} ;;
-start) {start} ;;
-inspect) case "$3" in *OOM*) echo "{state}" ;; *) echo "{error}" ;; esac ;;
-{more}
-esac
-"""
-
-
-def engine(folder: Path, *, start: str = "exit 0", state: str = "false false", error: str = "", more: str = "") -> str:
-    """A Docker that writes down what it is told, and whose container does `start`."""
-    return ENGINE.format(folder=shlex.quote(str(folder)), start=start, state=state, error=error, more=more)
 
 
 @pytest.fixture
@@ -64,7 +49,7 @@ def cloud() -> Iterator[metadata.Machine]:
 @pytest.fixture
 def machine(aws: Ec2, cloud: metadata.Machine, tmp_path: Path) -> Iterator[Vm]:
     variables = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.url, "AWS_ENDPOINT_URL_ECR": aws.url}
-    found = Vm(folder=tmp_path / "machine", environment=variables)
+    found = Vm(folder=tmp_path / "machine", environment=variables, hurries=True)
     yield found
     found.clear()
 
@@ -144,33 +129,12 @@ def test_the_registry_is_logged_in_to_as_the_role(aws: Ec2, machine: Vm) -> None
     assert password not in machine.written("engine") + machine.console() + log(aws)
 
 
-def no_driver(machine: Vm, _cloud: metadata.Machine) -> None:
-    machine.has_gpu = False
-
-
 def no_role(_machine: Vm, cloud: metadata.Machine) -> None:
     cloud.role = None
 
 
 def no_metadata(_machine: Vm, cloud: metadata.Machine) -> None:
     cloud.identity = {}
-
-
-def disk_full(machine: Vm, _cloud: metadata.Machine) -> None:
-    said = "failed to register layer: write /usr/lib/libcudnn.so: no space left on device"
-    machine.docker = engine(machine.folder, more=f'pull) echo "{said}"; exit 1 ;;')
-
-
-def slow_pull(machine: Vm, _cloud: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, more="pull) sleep 60 ;;")
-
-
-def crash(machine: Vm, _cloud: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, start="echo Segmentation fault; exit 139")
-
-
-def out_of_memory(machine: Vm, _cloud: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, start="exit 137", state="true false")
 
 
 def no_toolkit(machine: Vm, _cloud: metadata.Machine) -> None:
@@ -237,7 +201,7 @@ def test_whatever_fails_the_machine_is_gone_and_its_reason_is_known(
     breaks(machine, cloud)
     here = backend(tmp_path, aws.url)
     ref = here.submit(order(aws.url), nobody)
-    live(machine, order(aws.url), replace(QUICK, pull_s=2))
+    live(machine, order(aws.url), replace(QUICK, pull_s=2) if breaks is slow_pull else QUICK)
     aws.console = machine.console()
     aws.end(code=facts.ITSELF)
     fate = here.fate(ref)
@@ -270,7 +234,7 @@ def test_a_registry_that_is_not_there(aws: Ec2, machine: Vm) -> None:
 
 
 def test_a_script_that_is_killed_leaves_a_machine_that_ends(aws: Ec2, machine: Vm) -> None:
-    machine.docker = engine(machine.folder, start="sleep 100")
+    machine.docker = engine(machine.folder, start="/bin/sleep 100")
     machine.start(script.render(order(aws.url), "us-east-1", QUICK))
     deadline = time.monotonic() + 60
     while "start --attach" not in machine.written("engine"):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +15,9 @@ import pytest
 from tests.cloud import servers
 from tests.e2e.runs import SHORT
 from tests.ec2.cloud import DIGEST, Cloud, living
+from tests.ec2.pages import ROOT, module, play, typed
 from tests.fakes.ec2 import ACCOUNT, Ec2
 
-ROOT = Path(__file__).parents[2]
-BESIDE = "from jobs import cli, loopback; loopback.of_store = lambda *_: None; cli.main()"
-"""Our own command, of an EC2 whose machines reach stores on loopback: they are this one."""
 PAGE = (ROOT / "docs" / "ec2.md").read_text(encoding="utf-8")
 
 
@@ -32,31 +28,12 @@ def cloud(aws: Ec2, tmp_path: Path) -> Iterator[Cloud]:
         yield found
 
 
-def typed(text: str, folder: Path, variables: dict[str, str], *, may_fail: bool = False) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], cwd=folder, env={**os.environ, **variables}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, f"$ {text}\n{done.stderr}"
-    assert may_fail or done.returncode == 0, f"$ {text}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 def programs(folder: Path) -> None:
-    """`aws` by the SDK's models, a Docker that logs in anywhere, and our own command, which builds no image here."""
-    folder.mkdir()
-    python, image = sys.executable, f"$ACCOUNT.dkr.ecr.$REGION.amazonaws.com/facegan@{DIGEST}"
-    texts = {
-        "aws": f'export PYTHONPATH={ROOT}; exec {python} -P -m tests.ec2.awscli "$@"',
-        "docker": "cat >/dev/null",
-        "facegan-job": f'[ "$1" = image ] && echo "{image}" && exit; exec {python} -P -c "{BESIDE}" "$@"',
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
-        (folder / name).chmod(0o755)
+    """`aws` by the SDK's models, a Docker that logs in anywhere, and our own command."""
+    image = f"$ACCOUNT.dkr.ecr.$REGION.amazonaws.com/facegan@{DIGEST}"
+    play(folder, image, aws=module("tests.ec2.awscli"), docker="cat >/dev/null")
 
 
-@pytest.mark.timeout(400)
 def test_the_page_from_an_empty_account_to_an_empty_bill(cloud: Cloud, tmp_path: Path) -> None:
     """Each line as it is typed; the run shortened to a few steps, and on no GPU, as there is none here."""
     aws, folder = cloud.aws, tmp_path / "here"

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from facegan.ledger import Ledger, State
-from facegan.storage import open_store
-from facegan.verify import verify
-from jobs import cli, settings
-from jobs import context as contexts
-from tests.cloud.test_killed_training import copied
-from tests.e2e import outcome
-from tests.ec2.cloud import IMAGE, TOY, Cloud, living
+from tests.ec2.cloud import IMAGE, Cloud, living
 from tests.ec2.submitting import store
+from tests.ec2.user import became, entries, ledger, submit, typed, until
 from tests.fakes.ec2 import Ec2
+from tests.fakes.living import TOY
 
 STEPS = 200
-SHORT = (
-    f"training.steps={STEPS}",
-    "checkpoint.every_steps=20",
-    "samples.every_steps=50",
-    "evaluation.metric=none",
-    "session.heartbeat_s=0.5",
-    "session.lease_s=600",
-)
 NOTICE = {"action": "terminate", "time": "2099-01-01T00:00:00Z"}
 
 
@@ -49,58 +34,23 @@ def cloud(aws: Ec2, tmp_path: Path, boring_environment: Path, monkeypatch: pytes
         yield found
 
 
-def ledger(run: str) -> Ledger:
-    context = contexts.real(settings.load())
-    found = context.ledger(run)
-    found.refresh()
-    return found
-
-
-def typed(*words: str, code: int = 0) -> None:
-    assert cli.run(list(words)) == code
-
-
-def submit(run: str) -> None:
-    typed("submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *(w for one in SHORT for w in ("--set", one)))
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 300
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.1)
-
-
-def became(run: str, home: Path) -> outcome.Outcome:
-    """What became of the run, which is whole."""
-    found = ledger(run)
-    assert found.fold.state is State.FINISHED
-    assert not verify(found).wrong
-    copied(open_store(settings.load().store), home / "store")
-    return outcome.outcome(home, run)
-
-
-def sessions(run: str) -> list[dict[str, Any]]:
-    return [{"kind": each.kind, **each.body} for each in ledger(run).entries()]
-
-
 def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submit("untouched")
+    submit("untouched", STEPS)
     cloud.wait()
     untouched = became("untouched", tmp_path / "untouched")
     assert untouched.step == STEPS
 
     hold = cloud.folder / "hold"
     hold.touch()
-    submit("noticed")
+    submit("noticed", STEPS)
     until(lambda: ledger("noticed").fold.reached >= STEPS // 2)
     cloud.metadata.action = NOTICE
     cloud.wait()
     cloud.metadata.action = None
     hold.unlink()
-    (report,) = [each for each in sessions("noticed") if each["kind"] == "report"]
+    (report,) = entries("noticed", "report")
     assert report["outcome"] == "interrupted"
     assert report["why"] == f"EC2 will terminate this machine at {NOTICE['time']}"
     fold = ledger("noticed").fold
@@ -111,16 +61,15 @@ def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     assert became("noticed", tmp_path / "noticed") == untouched
 
     hold.touch()
-    submit("unnoticed")
+    submit("unnoticed", STEPS)
     until(lambda: ledger("unnoticed").fold.reached >= STEPS // 2)
     cloud.take()
     hold.unlink()
     last = ledger("unnoticed").fold.good[-1][1]
     typed("resume", "unnoticed", "--gpu", "t4", "-d")
     cloud.wait()
-    told = sessions("unnoticed")
-    assert [each["why"] for each in told if each["kind"] == "lost"] == ["EC2 took its spot machine back"]
-    assert [each["step"] for each in told if each["kind"] == "restored"] == [0, last]
+    assert [each["why"] for each in entries("unnoticed", "lost")] == ["EC2 took its spot machine back"]
+    assert [each["step"] for each in entries("unnoticed", "restored")] == [0, last]
     assert became("unnoticed", tmp_path / "unnoticed") == untouched
 
     wheres = [each.where for each in cloud.aws.ran()]
@@ -135,7 +84,7 @@ def test_a_machine_that_fails_is_gone_and_status_says_why(cloud: Cloud, capsys: 
     cloud.docker = (
         "#!/bin/bash\ncase $1 in login | cp) cat >/dev/null ;; start) echo Segmentation fault; exit 139 ;; esac\n"
     )
-    submit("broken")
+    submit("broken", STEPS)
     cloud.wait()
     assert [each._state.name for each in cloud.aws.machines()] == ["terminated"]
     typed("wait", "broken", code=101)

@@ -34,7 +34,7 @@ def race_of_processes(url: str, prefix: str, rounds: int, racers: int) -> dict[s
     ]
     for process in processes:
         process.start()
-    won = dict(answers.get(timeout=60) for _ in processes)
+    won = dict(answers.get(timeout=600) for _ in processes)
     for process in processes:
         process.join()
     return won

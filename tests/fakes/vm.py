@@ -67,7 +67,7 @@ class Vm:
         """Until its script has ended, and the machine is told to shut down."""
         assert self.process is not None
         self.process.wait(timeout_s)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while "-h now" not in self.power():
             assert time.monotonic() < deadline, f"the machine is still there:\n{self.console()}"
             time.sleep(0.1)

@@ -1,25 +1,19 @@
-"""Compute Engine whose machines really live: each that is asked for runs its script, and deletes itself.
-
-The script's container is what `docker` says: with `tests.ec2.cloud.SESSION` a process here, which runs the session.
-"""
+"""Compute Engine whose machines really live: each that is asked for runs its script, and deletes itself."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import shlex
 import shutil
-import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.container.conftest import require
-from tests.ec2.cloud import SESSION
 from tests.fakes import metadata
 from tests.fakes.gce import AFTER, MACHINE, PROJECT, Asked, Gce, Json, zone_of
+from tests.fakes.living import Living
 from tests.fakes.vm import Vm
 from tests.security.canaries import canary
 
@@ -28,29 +22,15 @@ NUMBER = "123456789012"  # of the project, which the metadata server names zones
 
 
 @dataclass(kw_only=True)
-class Cloud:
+class Cloud(Living):
     """Switches on each machine that is asked for, and tells Compute Engine when one has shut down."""
 
     google: Gce
-    folder: Path
-    metadata: metadata.Machine
-    docker: str = SESSION
-    program: str = ""
-    machines: list[Vm] = field(default_factory=list)
-    ended: list[threading.Thread] = field(default_factory=list)
-    taken: list[Vm] = field(default_factory=list)
 
     def begin(self, asked: Asked, when: str) -> None:
-        if asked.method != "instances.insert" or when != AFTER:
-            return
-        folder = self.folder / f"machine-{len(self.machines)}"
-        docker = self.docker.format(folder=shlex.quote(str(folder)), python=sys.executable, program=self.program)
-        made = machine(folder, self.metadata, docker)
-        self.machines.append(made)
-        about(self.metadata, self.google.instances[-1])
-        made.start(asked.script)
-        self.ended.append(threading.Thread(target=self._end, args=(made,), daemon=True))
-        self.ended[-1].start()
+        if asked.method == "instances.insert" and when == AFTER:
+            about(self.metadata, self.google.instances[-1])
+            self.switch_on(lambda folder, docker: machine(folder, self.metadata, docker), asked.script)
 
     def take(self) -> None:
         """The newest machine is taken back without a word: its processes are gone in this moment."""
@@ -59,19 +39,8 @@ class Cloud:
             self.google.preempt()
             self.machines[-1].clear()
 
-    def _end(self, machine: Vm) -> None:
-        machine.wait(600)
-        if machine not in self.taken:
-            settle(self.google, machine)
-
-    def wait(self) -> None:
-        """Until the newest machine is gone."""
-        self.ended[-1].join(600)
-        assert not self.ended[-1].is_alive()
-
-    def clear(self) -> None:
-        for machine in self.machines:
-            machine.clear()
+    def gone(self, machine: Vm) -> None:
+        settle(self.google, machine)
 
 
 def machine(folder: Path, said: metadata.Machine, docker: str | None = None) -> Vm:

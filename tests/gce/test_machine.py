@@ -19,8 +19,8 @@ from jobs.backends.gce import naming, script
 from jobs.backends.gce.backend import LIFE, GceBackend
 from jobs.refusals import InvalidJob
 from tests.cloud import servers
-from tests.ec2.test_machine import engine
 from tests.fakes import metadata
+from tests.fakes.engine import crash, disk_full, engine, no_driver, out_of_memory, slow_pull
 from tests.fakes.gce import MACHINE, PROJECT, Gce
 from tests.fakes.vm import Vm
 from tests.gce import cloud
@@ -103,10 +103,6 @@ def test_a_registry_of_somebody_else_is_asked_as_nobody(google: Gce, machine: Vm
     assert machine.written("engine").splitlines()[0] == f"pull --quiet {named}"
 
 
-def no_driver(machine: Vm, _said: metadata.Machine) -> None:
-    machine.has_gpu = False
-
-
 def no_account(_machine: Vm, said: metadata.Machine) -> None:
     del said.google["instance/service-accounts/default/token"]
 
@@ -125,23 +121,6 @@ def no_bucket(machine: Vm, _said: metadata.Machine) -> None:
 
 def no_right_to_delete(machine: Vm, _said: metadata.Machine) -> None:
     machine.environment["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"] = f"http://127.0.0.1:{servers.free_port()}/"
-
-
-def disk_full(machine: Vm, _said: metadata.Machine) -> None:
-    said = "failed to register layer: write /usr/lib/libcudnn.so: no space left on device"
-    machine.docker = engine(machine.folder, more=f'pull) echo "{said}"; exit 1 ;;')
-
-
-def slow_pull(machine: Vm, _said: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, more="pull) /bin/sleep 60 ;;")
-
-
-def crash(machine: Vm, _said: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, start="echo Segmentation fault; exit 139")
-
-
-def out_of_memory(machine: Vm, _said: metadata.Machine) -> None:
-    machine.docker = engine(machine.folder, start="exit 137", state="true false")
 
 
 STOPPED = "TERMINATED"  # it is there, with its disk, until the next command that follows the run sweeps it away
@@ -166,7 +145,7 @@ def test_whatever_fails_the_machine_is_gone_and_its_reason_is_known(
     """All the way: from the request to the words that the run's history has, and to what is paid for."""
     breaks, why, state = FAILING[name]
     breaks(machine, said)
-    live(google, machine, replace(quick(), pull_s=2))
+    live(google, machine, replace(quick(), pull_s=2) if breaks is slow_pull else quick())
     assert [each["status"] for each in google.instances] == ([state] if state else [])
     fate = here.fate(ref)
     assert fate.life is Life.GONE

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.ec2.cloud import TOY
+from tests.ec2.pages import ROOT, module, play, typed
 from tests.fakes.gce import PROJECT, Gce
+from tests.fakes.living import TOY
 from tests.gce.cloud import Cloud, living
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "gce.md").read_text(encoding="utf-8")
 DIGEST = "sha256:" + "7" * 64
 IMAGE = f"us-central1-docker.pkg.dev/{PROJECT}/facegan/facegan@{DIGEST}"
-BESIDE = "from jobs import cli, loopback; loopback.of_store = lambda *_: None; cli.main()"
-"""Our own command, of a cloud whose machines reach stores on loopback: they are this one."""
 SHORT = ("training.steps=20", "checkpoint.every_steps=10", "evaluation.metric=none", "session.heartbeat_s=0.5")
 
 
@@ -34,40 +30,16 @@ def cloud(google: Gce, tmp_path: Path) -> Iterator[Cloud]:
         yield found
 
 
-def typed(text: str, folder: Path, variables: dict[str, str], *, may_fail: bool = False) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], cwd=folder, env={**os.environ, **variables}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, f"$ {text}\n{done.stderr}"
-    assert may_fail or done.returncode == 0, f"$ {text}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def programs(folder: Path) -> None:
-    """`gcloud` as far as the page goes, and our own command, which builds no image here."""
-    folder.mkdir()
-    python = sys.executable
-    texts = {
-        "gcloud": f'export PYTHONPATH={ROOT}; exec {python} -P -m tests.gce.gcloud "$@"',
-        "facegan-job": f'[ "$1" = image ] && echo "{IMAGE}" && exit; exec {python} -P -c "{BESIDE}" "$@"',
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
-        (folder / name).chmod(0o755)
-
-
 def as_typed(line: str) -> str:
     """The run shortened, and in the project of the stand-in."""
     short = " ".join(f"--set {word}" for word in SHORT)
     return line.replace("my-project", PROJECT).replace("submit dcgan-mnist", f"submit dcgan-mnist {short}")
 
 
-@pytest.mark.timeout(400)
 def test_the_page_from_an_empty_project_to_an_empty_bill(cloud: Cloud, tmp_path: Path) -> None:
     """Each line as it is typed, in its order."""
     folder = tmp_path / "here"
-    programs(tmp_path / "bin")
+    play(tmp_path / "bin", IMAGE, gcloud=module("tests.gce.gcloud"))
     folder.mkdir()
     (folder / "infra").symlink_to(ROOT / "infra")
     variables = {

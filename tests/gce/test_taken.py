@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from facegan.ledger import Ledger, State
-from facegan.storage import open_store
-from facegan.verify import verify
-from jobs import cli, settings
-from jobs import context as contexts
-from tests.cloud.test_killed_training import copied
-from tests.e2e import outcome
-from tests.ec2.cloud import TOY
+from tests.ec2.user import became, entries, ledger, submit, typed, until
 from tests.fakes.gce import Gce, zone_of
+from tests.fakes.living import TOY
 from tests.gce.cloud import Cloud, living
 from tests.gce.submitting import IMAGE, STORE
 
 STEPS = 100
-SHORT = (
-    f"training.steps={STEPS}", "checkpoint.every_steps=20", "samples.every_steps=50", "evaluation.metric=none",
-    "session.heartbeat_s=0.5", "session.lease_s=600",
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -39,52 +27,17 @@ def cloud(google: Gce, tmp_path: Path, boring_environment: Path, monkeypatch: py
         yield found
 
 
-def ledger(run: str) -> Ledger:
-    found = contexts.real(settings.load()).ledger(run)
-    found.refresh()
-    return found
-
-
-def typed(*words: str, code: int = 0) -> None:
-    assert cli.run(list(words)) == code
-
-
-def submit(run: str) -> None:
-    typed("submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *(w for one in SHORT for w in ("--set", one)))
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 300
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.1)
-
-
-def became(run: str, home: Path) -> outcome.Outcome:
-    """What became of the run, which is whole."""
-    found = ledger(run)
-    assert found.fold.state is State.FINISHED
-    assert not verify(found).wrong
-    copied(open_store(settings.load().store), home / "store")
-    return outcome.outcome(home, run)
-
-
-def entries(run: str, kind: str) -> list[dict[str, Any]]:
-    return [dict(each.body) for each in ledger(run).entries() if each.kind == kind]
-
-
-@pytest.mark.timeout(600)
 def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    submit("untouched")
+    submit("untouched", STEPS)
     cloud.wait()
     untouched = became("untouched", tmp_path / "untouched")
     assert untouched.step == STEPS
 
     hold = cloud.folder / "hold"
     hold.touch()
-    submit("noticed")
+    submit("noticed", STEPS)
     until(lambda: ledger("noticed").fold.reached >= STEPS // 2 - 10)
     cloud.metadata.preempted = True
     cloud.wait()
@@ -99,7 +52,7 @@ def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     assert became("noticed", tmp_path / "noticed") == untouched
 
     hold.touch()
-    submit("unnoticed")
+    submit("unnoticed", STEPS)
     until(lambda: ledger("unnoticed").fold.reached >= STEPS // 2 - 10)
     cloud.take()
     hold.unlink()

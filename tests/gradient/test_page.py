@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.cloud import servers
 from tests.e2e.runs import SHORT
 from tests.fakes import gradient
@@ -29,7 +27,6 @@ def typed(line: str, folder: Path, variables: dict[str, str], *, may_fail: bool 
     return done.stdout
 
 
-@pytest.mark.timeout(400)
 def test_the_page_from_an_account_to_an_empty_bill(tmp_path: Path) -> None:
     """Each line as it is typed; the run shortened to a few steps, and on no GPU, as there is none here."""
     servers.require("tensorflow")

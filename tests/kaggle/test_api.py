@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from facegan.errors import BadInputError
-from jobs.backends.kaggle import api
-from jobs.backends.kaggle.api import Api, State
+from jobs.backends.kaggle import answers, api
+from jobs.backends.kaggle.answers import State
+from jobs.backends.kaggle.api import Api
 from jobs.backends.kaggle.refusals import AnswerError
 from jobs.refusals import Auth, Uncertain
 from tests.fakes.kaggle import Kaggle
@@ -123,12 +124,12 @@ def test_a_name_that_is_taken_is_an_answer(kaggle: Kaggle) -> None:
     ],
 )
 def test_states_go_by_several_spellings_and_none_is_the_default(said: object, state: State) -> None:
-    assert api.state(said) is state
+    assert answers.state(said) is state
 
 
 def test_an_unknown_state_is_no_end() -> None:
-    assert State.UNKNOWN not in api.ENDED
-    assert set(State) == {*api.ALIVE, *api.ENDED, State.UNKNOWN}
+    assert State.UNKNOWN not in answers.ENDED
+    assert set(State) == {*answers.ALIVE, *answers.ENDED, State.UNKNOWN}
 
 
 def test_the_place_is_kaggles_unless_its_own_variable_says_otherwise() -> None:

@@ -75,7 +75,6 @@ def metrics(context: Context) -> list[str]:
     return [json.dumps({**json.loads(line), "at": 0}) for line in lines]
 
 
-@pytest.mark.timeout(200)
 def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, context: Context, tmp_path: Path) -> None:
     other, alone = untouched(tmp_path / "home")
     begin(context, ONE)
@@ -87,14 +86,14 @@ def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, conte
     assert not verify(context.ledger(RUN)).wrong
 
     launch.resume(context, ledger, orders.place(context, "local", None), TWO, print)
-    kaggle.until(lambda: not launch.bury(context, ledger).open, seconds=60)
+    kaggle.until(lambda: not launch.bury(context, ledger).open)
     assert world.fold(context).reached == TWO
 
     launch.resume(context, ledger, place(context), THREE, print)
     back(context, kaggle, 3)
     assert world.fold(context).state is State.FINISHED
     assert not verify(context.ledger(RUN)).wrong
-    assert alone.wait(60) == 0
+    assert alone.wait(600) == 0
     assert world.newest_state(context) == world.newest_state(other)
     assert metrics(context) == metrics(other)
     require_little_was_said(kaggle, context)
@@ -113,7 +112,7 @@ def require_frozen(context: Context) -> None:
         word.cancel(context, ledger)
     assert "--delete" in str(refused.value.hint)
     launch.resume(context, ledger, orders.place(context, "local", None), None, print)
-    assert at_home(context).wait(60) == 73
+    assert at_home(context).wait(600) == 73
     assert (ledger.refresh(), ledger.head) == head
 
 

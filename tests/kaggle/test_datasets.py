@@ -22,7 +22,7 @@ from facegan.ledger import State
 from facegan.prepared import find_stored, folder_of, upload
 from facegan.verify import verify
 from jobs import context as contexts
-from jobs import launch, recipe, settings
+from jobs import ingredients, launch, recipe, settings
 from jobs.backends.kaggle import facts, kernel
 from jobs.backends.local import LocalBackend
 from jobs.context import Context
@@ -87,7 +87,7 @@ def begin(context: Context, where: Place, steps: int = STEPS) -> None:
     look, there = shelf(context.settings.home, context.store, print), where.backend.capabilities().data_there
     asked = [*SHORT, f"training.steps={steps}"]
     chosen = recipe.resolve("variant-cifar10", asked, device="cpu", cores=1, look=look, there=there)
-    recipe.require_data(chosen.data, None, context.store, there)
+    ingredients.require_data(chosen.data, None, context.store, there)
     launch.create(context, RUN, chosen)
     world.submit(context, where)
 
@@ -106,7 +106,6 @@ def untouched(celeba: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
     return world.newest_state(context), made.digest
 
 
-@pytest.mark.timeout(400)
 def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     kaggle: Kaggle, context: Context, celeba: Path, untouched: tuple[str, str]
 ) -> None:
@@ -120,14 +119,14 @@ def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     assert request["datasetDataSources"][1:] == [CELEBA]
 
     first = kaggle.session(world.name(context, 1))
-    kaggle.until(lambda: "preparing celeba:" in first.log.plain(), seconds=60)
+    kaggle.until(lambda: "preparing celeba:" in first.log.plain())
     first.cancel()
     kaggle.over(world.name(context, 1))
     assert not find_stored(context.store)
 
     kaggle.set(layout="old")
     world.resume(context, world.place(context))
-    kaggle.until(lambda: world.said(context, "checkpoint"), seconds=90)
+    kaggle.until(lambda: world.said(context, "checkpoint"))
     kaggle.clock.skip(hours=12)
     assert kaggle.over(world.name(context, 2)).why == "cut off"
     require_little_was_lost(context)
@@ -144,7 +143,6 @@ def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     assert not verify(context.ledger(RUN)).wrong
 
 
-@pytest.mark.timeout(400)
 def test_without_a_bucket_an_array_that_was_prepared_there_comes_home_and_goes_along(
     kaggle: Kaggle, celeba: Path, untouched: tuple[str, str], monkeypatch: pytest.MonkeyPatch, boring_environment: Path
 ) -> None:

@@ -129,7 +129,6 @@ def test_more_replicas_than_there_are_cards_are_refused_before_anything_is_sent(
     assert not [one for one in service.faults.requests if "SaveKernel" in one.call or "Dataset" in one.call]
 
 
-@pytest.mark.timeout(120)
 def test_a_gpu_that_tensorflow_cannot_use_ends_the_session_and_the_ledger_names_the_cards(
     kaggle: Kaggle, boring_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,7 @@ def sdk(kaggle: Kaggle) -> KaggleClient:
 
 
 def test_kagglesdk_in_this_process(kaggle: Kaggle, sdk: KaggleClient) -> None:
+    kaggle.set(queue_s=3600)
     api = sdk.kernels.kernels_api_client
     request = ApiSaveKernelRequest()
     request.slug, request.new_title, request.text = "ada/by-sdk", "by sdk", SLEEP
@@ -142,6 +143,7 @@ def test_kagglesdk_in_this_process(kaggle: Kaggle, sdk: KaggleClient) -> None:
     saved = api.save_kernel(request)
     assert (saved.error or "", saved.version_number, saved.ref) == ("", 1, "/code/ada/by-sdk")
     assert _status(sdk) == KernelWorkerStatus.QUEUED
+    kaggle.clock.skip(hours=1)
     kaggle.until(lambda: _status(sdk) == KernelWorkerStatus.RUNNING)
     mine = ApiListKernelsRequest()
     mine.user = "ada"

@@ -13,12 +13,12 @@ from tests.kaggle.calling import DATASETS, call, create, dataset, send, uploaded
 
 def test_hidden_then_processed_then_ready(kaggle: Kaggle) -> None:
     # 403 to its own owner right after it was made, then some time of processing [F].
-    kaggle.set(dataset_hidden_s=30, dataset_processing_s=60)
+    kaggle.set(dataset_hidden_s=2 * 3600, dataset_processing_s=4 * 3600)
     assert create(kaggle, "my-data", {"a": b"1"}).json["status"] == "ok"
     assert dataset(kaggle, "my-data").code == 403
-    kaggle.clock.skip(hours=31 / 3600)
+    kaggle.clock.skip(hours=2)
     assert dataset(kaggle, "my-data").json == {"status": "BLOBS_RECEIVED"}
-    kaggle.clock.skip(hours=31 / 3600)
+    kaggle.clock.skip(hours=2)
     assert dataset(kaggle, "my-data").json == {"status": "READY"}
 
 
@@ -55,7 +55,7 @@ def test_at_most_fifty_files(kaggle: Kaggle) -> None:
 
 def test_no_new_version_before_the_last_is_processed(kaggle: Kaggle) -> None:
     # 403 meanwhile [F]. A new version is processed like the first, and replaces its files.
-    kaggle.set(dataset_hidden_s=0, dataset_processing_s=60)
+    kaggle.set(dataset_hidden_s=0, dataset_processing_s=3600)
     create(kaggle, "my-data", {"a": b"1"})
     body = {"ownerSlug": "ada", "datasetSlug": "my-data", "body": {"files": [{"token": uploaded(kaggle, "b", b"2")}]}}
     assert call(kaggle, f"{DATASETS}/CreateDatasetVersion", body).code == 403

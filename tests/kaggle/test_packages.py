@@ -7,8 +7,6 @@ import os
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from jobs.backends.kaggle import script
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle.calling import push
@@ -61,7 +59,6 @@ def added(kaggle: Kaggle, folder: Path) -> dict[str, str]:
     return {first: rest for first, _, rest in lines} | {"all": printed}
 
 
-@pytest.mark.timeout(120)
 def test_a_package_that_is_missing_is_added_and_kaggles_own_are_as_they_were(kaggle: Kaggle, tmp_path: Path) -> None:
     wheel(tmp_path / "wheels", "safetensors", "99.0", "numpy>=1")
     wheel(tmp_path / "wheels", "numpy", "999.0")
@@ -71,7 +68,6 @@ def test_a_package_that_is_missing_is_added_and_kaggles_own_are_as_they_were(kag
     assert "facegan-start: adding safetensors>=0.4.5\n" in said["all"]
 
 
-@pytest.mark.timeout(120)
 def test_one_that_would_bring_another_numpy_is_refused_with_words(kaggle: Kaggle, tmp_path: Path) -> None:
     wheel(tmp_path / "wheels", "safetensors", "99.0", "numpy>=999")
     wheel(tmp_path / "wheels", "numpy", "999.0")

@@ -17,6 +17,10 @@ from facegan.ledger import State
 from jobs import orders
 from jobs.context import Context
 from jobs.errors import Exit
+from tests.cloud import servers
+from tests.cloud.proxy import Asked, Fault, Plan, Proxy, proxy
+from tests.container.moments import Moment
+from tests.e2e.children import kind_of
 from tests.e2e.runs import SHORT
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
@@ -33,12 +37,21 @@ SECRETS = {
 
 
 @pytest.fixture
-def context(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, boring_environment: Path) -> Iterator[Context]:
+def between() -> Iterator[Proxy]:
+    servers.require("moto", "boto3")
+    with proxy(servers.shared_moto()) as found:
+        yield found
+
+
+@pytest.fixture
+def context(
+    kaggle: Kaggle, between: Proxy, monkeypatch: pytest.MonkeyPatch, boring_environment: Path
+) -> Iterator[Context]:
     kaggle.account.token = SECRETS["Kaggle's token"]
     kaggle.set(queue_s=5.0, dataset_hidden_s=0.0, dataset_processing_s=0.0)
     monkeypatch.setattr(orders, "SHORTEST_GRACE_S", 2.0)
     with world.bucket(monkeypatch) as store:
-        yield world.signed_in(kaggle, store, boring_environment, monkeypatch)
+        yield world.signed_in(kaggle, store.replace(between.upstream, between.url), boring_environment, monkeypatch)
 
 
 def typed(line: str, variables: dict[str, str]) -> tuple[int, str]:
@@ -83,8 +96,28 @@ def shown_at_kaggle(haystack: Haystack, kaggle: Kaggle) -> None:
         haystack.search("a script", session.wish.source.encode())
 
 
-@pytest.mark.timeout(300)
-def test_the_page_from_a_token_to_a_run_that_is_whole(kaggle: Kaggle, context: Context) -> None:
+def stops_before_its_end(kaggle: Kaggle, context: Context) -> Plan:
+    """However fast it is, the first session has no second checkpoint before it can have heard of the stop."""
+    beats: list[Asked] = []
+
+    def act() -> None:
+        kaggle.until(lambda: world.fold(context, RUN).stop)
+        heard = len(beats) + 2
+        kaggle.until(lambda: len(beats) >= heard)
+
+    moment = Moment(kind="state", count=2, act=act)
+
+    def plan(asked: Asked) -> Fault | None:
+        if f"/runs/{RUN}/" not in asked.target:
+            return None
+        beats.extend([asked] if kind_of(asked.verb, asked.target) == "heartbeat" else [])
+        return moment(asked)
+
+    return plan
+
+
+def test_the_page_from_a_token_to_a_run_that_is_whole(kaggle: Kaggle, context: Context, between: Proxy) -> None:
+    between.plan = stops_before_its_end(kaggle, context)
     variables = {
         "AWS_SECRET_ACCESS_KEY": SECRETS["the bucket's key"],
         "HOME": str(context.settings.home),
@@ -97,7 +130,7 @@ def test_the_page_from_a_token_to_a_run_that_is_whole(kaggle: Kaggle, context: C
             exports.append(line)
             continue
         if " stop " in line:
-            kaggle.until(lambda: world.fold(context, RUN).reached >= 8, seconds=90)
+            kaggle.until(lambda: world.fold(context, RUN).reached >= 8)
             shown_while_it_trains(haystack)
             assert kaggle.session(world.name(context, 1, RUN)).status == "RUNNING"
         code, said = typed("\n".join([*exports, line]), variables)

@@ -14,7 +14,7 @@ import pytest
 
 from facegan import handed
 from jobs.backends.kaggle import ending, log, script
-from jobs.backends.kaggle.api import State, Status
+from jobs.backends.kaggle.answers import State, Status
 
 ROOT = Path(__file__).parents[2]
 ORDER = {"run_url": 's3://b/p?endpoint=https://h:9000&region=x/runs/it\'s-"1"\\n', "number": 3, "gpu": None}

@@ -48,7 +48,6 @@ def freeze(context: Context) -> None:
         os.kill(pid, signal.SIGSTOP)
 
 
-@pytest.mark.timeout(200)
 def test_its_log_is_shown_live_and_a_hanging_one_is_cancelled(kaggle: Kaggle, context: Context) -> None:
     ledger = launch.create(context, RUN, recipe.resolve("dcgan-mnist", LONG, device="cpu", cores=1))
     launch.submit(context, ledger, world.place(context), print)
@@ -57,11 +56,11 @@ def test_its_log_is_shown_live_and_a_hanging_one_is_cancelled(kaggle: Kaggle, co
         assert watching.stdout is not None
         seen = [watching.stdout.readline()]
         assert seen[0].startswith("facegan-start: "), "shown before there is a lease"
-        kaggle.until(lambda: world.fold(context).lease is not None, seconds=90)
+        kaggle.until(lambda: world.fold(context).lease is not None)
         (begun,) = world.fold(context).open
         assert begun.ref is not None
         assert begun.ref["session_id"] == session.number, "cancel needs it"
-        kaggle.until(lambda: any(context.store.list(OUTPUT)), seconds=30)
+        kaggle.until(lambda: any(context.store.list(OUTPUT)))
         freeze(context)
 
         word.cancel(context, ledger)

@@ -82,7 +82,7 @@ def newest_state(context: Context, run: str = RUN) -> str:
     return str(said(context, "checkpoint", run)[-1]["objects"]["state.safetensors"]["sha256"])
 
 
-def end(context: Context, number: int, kaggle: Kaggle, *, seconds: float = 90) -> str:
+def end(context: Context, number: int, kaggle: Kaggle, *, seconds: float = 600) -> str:
     """What the session has printed, when it is over and was not cut off."""
     session = kaggle.over(name(context, number), seconds=seconds)
     printed = session.log.plain()

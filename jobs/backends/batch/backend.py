@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from facegan.errors import BadInputError, FaceganError, UnreachableError
+from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.process import Life
+from jobs.backends import answers, marks
 from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Machine, Order
 from jobs.backends.batch import ending, facts, fitting, naming, request
 from jobs.backends.ec2 import facts as ec2
-from jobs.backends.ec2 import listing
 from jobs.backends.ec2.account import AccountBackend
 from jobs.backends.ec2.naming import RUN, SESSION, URL
 from jobs.backends.ec2.refusals import AnswerError, of_error
 from jobs.backends.outside import Outside
-from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
 MISSING_S = 60.0  # what Batch does not know is not there when it does not know it so much later either
@@ -86,11 +85,9 @@ class BatchBackend(AccountBackend):
             return ref
 
     def look_up(self, order: Order) -> Json | None:
-        try:
+        with answers.concluding_nothing(AnswerError):
             ref = self._ref(order)
             jobs = self._client.jobs(ref["queue"], ref["job"])
-        except (AnswerError, UnreachableError) as error:
-            raise Uncertain(error.message, hint=error.hint or ec2.AGAIN) from error
         return ref if any(ending.life(each) is not Life.GONE for each in jobs) else None
 
     def fate(self, ref: Json) -> Fate:
@@ -168,7 +165,7 @@ class BatchBackend(AccountBackend):
             ref=naming.ref(job["jobName"], queue, self.host, account),
             run=str(tags.get(RUN, "")),
             digest=str(tags[URL]),
-            number=listing.session(str(tags.get(SESSION, ""))),
+            number=marks.number(str(tags.get(SESSION, ""))),
             age_s=self._world.wall_s() - job["createdAt"] / 1000,
             state=str(job["status"]).lower(),
             where=self.host,

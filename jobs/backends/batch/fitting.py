@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.batch import facts
 from jobs.backends.ec2 import facts as ec2
+from jobs.errors import NotSetUpError
 from jobs.refusals import InvalidJob
 
 
@@ -15,13 +15,13 @@ def bundle(definition: Json, gpu: str | None) -> Json:
     """What this definition runs, pinned by its image's digest and its own revision.
 
     Raises:
-        BadInputError: its image is not named by its digest.
+        NotSetUpError: its image is not named by its digest.
         InvalidJob: it has a GPU where none is asked for, or none where one is.
     """
     name, container = definition["jobDefinitionName"], definition.get("containerProperties") or {}
     image = str(container.get("image", ""))
     if "@sha256:" not in image:
-        raise BadInputError(
+        raise NotSetUpError(
             f'the job definition "{name}" names its image "{image}", and not by its digest', hint=facts.SETUP
         )
     wanted = container.get("resourceRequirements", ())

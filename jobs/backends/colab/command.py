@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import IO
 
 from facegan import process
-from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.colab import cells, facts, naming, refusals
+from jobs.errors import NotSetUpError
 from jobs.refusals import Uncertain
 
 NAME = "colab"
@@ -77,7 +77,7 @@ class Colab:
     """The command, as one session's file (`--config`) sees the account.
 
     Raises, in every verb:
-        BadInputError: it is not installed.
+        NotSetUpError: it is not installed.
         Refusal: it says why it did not do it; `Uncertain` when it does not say, or not in time.
     """
 
@@ -100,7 +100,7 @@ class Colab:
     def require_new_enough(self) -> None:
         """Of a version that leaves nothing behind on this machine."""
         if numbers(version := self.version()) < facts.OLDEST:
-            raise BadInputError(
+            raise NotSetUpError(
                 f'the command "{NAME}" is of version {version}, and leaves a process here that keeps machines from '
                 "being idle",
                 hint=facts.NEWER,
@@ -207,7 +207,7 @@ class Colab:
         typed = self.arguments(*words)
         program = shutil.which(NAME, path=self._environment.get("PATH", os.defpath))
         if program is None:
-            raise BadInputError(f'the command "{NAME}" is not installed here', hint=ABSENT)
+            raise NotSetUpError(f'the command "{NAME}" is not installed here', hint=ABSENT)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             child = subprocess.Popen(  # noqa: S603 - Google's command, arguments made above
                 [program, *typed[1:]],

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
-from facegan.errors import BadInputError, UnreachableError
 from facegan.experiment import Json
 from facegan.lock import alone
 from jobs import heavy
+from jobs.backends import answers
 from jobs.backends.base import Backend
 from jobs.backends.ec2 import facts
 from jobs.backends.ec2.notes import Notes
 from jobs.backends.ec2.refusals import AnswerError, of_error
 from jobs.backends.outside import Outside
-from jobs.refusals import Uncertain
+from jobs.errors import NotSetUpError
 from jobs.settings import Settings
 
 
@@ -42,12 +42,12 @@ class AccountBackend(Backend):
         """The region.
 
         Raises:
-            BadInputError: none is named anywhere.
+            NotSetUpError: none is named anywhere.
         """
         said = self._world.environment
         found = self._named or said.get("AWS_REGION") or said.get("AWS_DEFAULT_REGION") or self._sdk.region()
         if not found:
-            raise BadInputError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
+            raise NotSetUpError("no region of AWS is named", hint="--host us-east-1, or AWS_REGION=us-east-1")
         return str(found)
 
     @contextlib.contextmanager
@@ -79,12 +79,5 @@ class AccountBackend(Backend):
     def _sdk(self) -> ModuleType:
         return heavy.sdk(self.client, "aws")
 
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """What AWS answers, as refusals; no answer says nothing of the session."""
-        try:
-            yield
-        except AnswerError as error:
-            raise of_error(error, self.kinds) from error
-        except UnreachableError as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
+    def _refusing(self) -> contextlib.AbstractContextManager[None]:
+        return answers.refusing(AnswerError, lambda error: of_error(error, self.kinds))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from facegan.errors import BadInputError, FaceganError, UnreachableError
+from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.process import Life
-from jobs.backends import vm
+from jobs.backends import answers, vm
 from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Order
 from jobs.backends.ec2 import checks, ending, facts, listing, naming, refusals, request, script
 from jobs.backends.ec2.account import AccountBackend
@@ -26,6 +27,8 @@ class Ec2Backend(MachineBackend, AccountBackend):
     name = "ec2"
     cloud = "EC2"
     cores = facts.VCPUS
+    cards: ClassVar[Mapping[str, Sequence[str]]] = {each.gpu: each.types for each in facts.ACCELERATORS}
+    without = facts.WITHOUT
     client = "jobs.backends.ec2.client"
     _world: World
 
@@ -76,10 +79,8 @@ class Ec2Backend(MachineBackend, AccountBackend):
             return self._ref(order, self._walk(wanted, candidates))
 
     def look_up(self, order: Order) -> Json | None:
-        try:
+        with answers.concluding_nothing(AnswerError):
             found = self._client.find(naming.filters(order))
-        except (AnswerError, UnreachableError) as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
         alive = [each for each in found if ending.life(each) is not Life.GONE]
         return self._ref(order, listing.first(alive)) if alive else None
 
@@ -139,9 +140,6 @@ class Ec2Backend(MachineBackend, AccountBackend):
             return [Check(name="ec2", ok=False, found=error.message, hint=error.hint or "")]
         return [*found, *([checks.image(self._sdk.Client, self._image)] if found[0].ok else [])]
 
-    def _types(self, gpu: str | None) -> Sequence[str]:
-        return request.types(gpu)
-
     def _machine(self, order: Order) -> Json | None:
         found = self._client.find(naming.filters(order))
         return listing.first(found) if found else None
@@ -180,11 +178,11 @@ class Ec2Backend(MachineBackend, AccountBackend):
                     self._notes.answered(name)
                 raise refusal from said
         self._notes.answered(name)
-        raise refusals.no_room(ordered, said) from said
+        raise vm.no_room(self.cloud, ordered, said.code) from said
 
     def _wanted(self, order: Order) -> tuple[Wanted, Sequence[Candidate]]:
         """All that can be said of the machine, and where it may be had, in the order in which it is tried."""
-        types = request.types(order.gpu)
+        types = self._types(order.gpu)
         zones = self._client.zones(types)
         candidates = [Candidate(type=type, zone=zone) for type in types for zone in zones[type]]
         if not candidates:

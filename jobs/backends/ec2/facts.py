@@ -68,7 +68,6 @@ PROFILE = "facegan-session"
 SETUP = "docs/ec2.md goes from an empty account to a run"
 KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 RIGHTS = "infra/policies/user.json is what the user must be allowed (docs/ec2.md)"
-AGAIN = "type the same again in a minute"
 
 NO_ROOM = frozenset(
     {
@@ -132,11 +131,6 @@ REASONS: Mapping[str, str] = MappingProxyType(
 
 ITSELF = "Client.InstanceInitiatedShutdown"
 GONE_ID = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
-
-
-def accelerator(gpu: str) -> Accelerator | None:
-    """The GPU that users call so; letters of either case."""
-    return next((each for each in ACCELERATORS if each.gpu.lower() == gpu.lower()), None)
 
 
 def limit(gpu: str | None, market: str) -> Limit:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from facegan import layout
-from facegan.errors import BadInputError
 from facegan.experiment import Json
 from facegan.process import Life
+from jobs.backends import marks
 from jobs.backends.base import Found
 from jobs.backends.ec2 import ending, naming
 
@@ -22,15 +21,6 @@ def tags(described: Json) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in described.get("Tags", ())}
 
 
-def number(described: Json) -> int:
-    return session(tags(described).get(naming.SESSION, ""))
-
-
-def session(tag: str) -> int:
-    """The number that a tag says; 0, which no session has, where the tag is somebody else's."""
-    return int(tag) if tag.isascii() and tag.isdigit() else 0
-
-
 def age_s(described: Json, now: float) -> float:
     made_at: datetime = described["LaunchTime"]
     return now - made_at.timestamp()
@@ -38,21 +28,14 @@ def age_s(described: Json, now: float) -> float:
 
 def found(described: Json, region: str, now: float) -> Found:
     """A machine as its tags say. Its ref is, word for word, the one that it has told its session."""
-    marks = tags(described)
-    run = marks.get(naming.RUN, "")
+    said = tags(described)
+    run, number = said.get(naming.RUN, ""), marks.number(said.get(naming.SESSION, ""))
     return Found(
-        ref=naming.ref(described["InstanceId"], region, described["OwnerId"], _log(run, number(described))),
+        ref=naming.ref(described["InstanceId"], region, described["OwnerId"], marks.log(run, number)),
         run=run,
-        digest=marks[naming.URL],
-        number=number(described),
+        digest=said[naming.URL],
+        number=number,
         age_s=age_s(described, now),
         state=str(described["State"]["Name"]),
         where=region,
     )
-
-
-def _log(run: str, number: int) -> str:
-    try:
-        return layout.machine_log(run, number)
-    except BadInputError:  # tags that no session of ours has made
-        return ""

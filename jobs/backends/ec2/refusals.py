@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from jobs.backends.answers import AGAIN
 from jobs.backends.ec2 import facts
 from jobs.backends.vm import Candidate
 from jobs.errors import JobError
-from jobs.refusals import KINDS, Capacity, Quota, Refusal
+from jobs.refusals import KINDS, Quota, Refusal
 
 
 class AnswerError(JobError):
@@ -20,16 +21,8 @@ class AnswerError(JobError):
 
 def of_error(error: AnswerError, known: Mapping[str, tuple[str, str]] = facts.KINDS) -> Refusal:
     """The refusal that this answer means. One that nobody knows concludes nothing."""
-    kind, hint = known.get(error.code, ("uncertain", facts.AGAIN))
+    kind, hint = known.get(error.code, ("uncertain", AGAIN))
     return KINDS[kind](error.message, hint=hint)
-
-
-def no_room(tried: Sequence[Candidate], said: AnswerError) -> Capacity:
-    """None of them could be had."""
-    return Capacity(
-        f"EC2 has no room now for {', '.join(map(str, tried))}: {said.code}",
-        hint='facegan-job resume RUN later, or in another region: --host NAME; market = "on-demand" costs more',
-    )
 
 
 def used_up(candidate: Candidate, said: AnswerError, limit: facts.Limit, region: str) -> Quota:

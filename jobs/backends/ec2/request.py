@@ -8,7 +8,6 @@ from facegan.experiment import Json
 from jobs.backends.base import Order
 from jobs.backends.ec2 import facts, naming
 from jobs.backends.vm import SPOT, Candidate
-from jobs.refusals import InvalidJob
 
 OF_THE_CONTAINER = 2  # the metadata service is two steps away from a container
 ON_SPOT = {
@@ -35,20 +34,6 @@ class Wanted:
     market: str
     profile: str
     script: str
-
-
-def types(gpu: str | None) -> tuple[str, ...]:
-    """The types that a session may run on, in the order in which they are tried.
-
-    Raises:
-        InvalidJob: no type has such a GPU.
-    """
-    if gpu is None:
-        return facts.WITHOUT
-    if (found := facts.accelerator(gpu)) is None:
-        there = ", ".join(each.gpu for each in facts.ACCELERATORS)
-        raise InvalidJob(f'no machine here has a GPU "{gpu}"', hint=f"there are {there}")
-    return tuple(found.types)
 
 
 def body(wanted: Wanted, candidate: Candidate) -> Json:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
-from facegan.errors import BadInputError, FaceganError, UnreachableError
+from facegan.errors import BadInputError, FaceganError
 from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
 from jobs import heavy
-from jobs.backends import vm
+from jobs.backends import answers, vm
 from jobs.backends.base import Capabilities, Check, Fate, Found, Hand, Order
 from jobs.backends.gce import checks, chosen, ending, facts, listing, naming, refusals, request, script
 from jobs.backends.gce.chosen import Chosen
@@ -23,7 +23,6 @@ from jobs.backends.gce.walk import Walk
 from jobs.backends.machines import MachineBackend, World
 from jobs.backends.notes import Notes
 from jobs.backends.vm import Candidate
-from jobs.refusals import Uncertain
 from jobs.settings import Settings
 
 CLIENT = "jobs.backends.gce.client"  # loaded when Compute Engine is first asked: it brings the SDK
@@ -40,6 +39,8 @@ class GceBackend(MachineBackend):
     name = "gce"
     cloud = "Compute Engine"
     cores = facts.VCPUS
+    cards: ClassVar[Mapping[str, Sequence[str]]] = {each.gpu: each.types for each in facts.ACCELERATORS}
+    without = facts.WITHOUT
 
     def __init__(self, settings: Settings, host: str | None = None, *, world: World | None = None) -> None:
         self._named = host
@@ -115,10 +116,8 @@ class GceBackend(MachineBackend):
             return walk.ask(wanted, candidates, failed)
 
     def look_up(self, order: Order) -> Json | None:
-        try:
+        with answers.concluding_nothing(AnswerError):
             found = self._client.find(naming.filters(order))
-        except (AnswerError, UnreachableError) as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
         alive = [each for each in found if ending.life(each) is not Life.GONE]
         return listing.ref(listing.first(alive), self._chosen.project, vm.log_key(order)) if alive else None
 
@@ -186,9 +185,6 @@ class GceBackend(MachineBackend):
             return [Check(name="gce", ok=False, found=error.message, hint=error.hint or "")]
         return [*found, checks.image(self._image)]
 
-    def _types(self, gpu: str | None) -> Sequence[str]:
-        return request.types(gpu)
-
     def _machine(self, order: Order) -> Json | None:
         found = self._client.find(naming.filters(order))
         return listing.first(found) if found else None
@@ -217,17 +213,17 @@ class GceBackend(MachineBackend):
 
     def _wanted(self, order: Order) -> tuple[Wanted, Sequence[Candidate]]:
         """All that can be said of the machine, and where it may be had, in the order in which it is tried."""
-        gpu = request.attached(order.gpu)
+        types, gpu = self._types(order.gpu), request.attached(order.gpu)
         with_gpu = self._client.places_of_gpu(gpu) if gpu else None
         candidates = [
             Candidate(type=type, zone=zone)
-            for type in request.types(order.gpu)
+            for type in types
             for zone in sorted(self._client.places(type))
             if self._chosen.has(zone) and (with_gpu is None or zone in with_gpu)
         ]
         if not candidates:
             raise BadInputError(
-                f"{self.host} has no {' and no '.join(request.types(order.gpu))}" + (f" with {gpu}" if gpu else ""),
+                f"{self.host} has no {' and no '.join(types)}" + (f" with {gpu}" if gpu else ""),
                 hint="name another: --host NAME",
             )
         wanted = Wanted(
@@ -296,12 +292,6 @@ class GceBackend(MachineBackend):
     def _sdk(self) -> Any:  # noqa: ANN401 - a module that brings the SDK
         return heavy.sdk(CLIENT, "gce")
 
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """What Google answers, as refusals; no answer says nothing of the session."""
-        try:
-            yield
-        except AnswerError as error:
-            raise refusals.of_error(error) from error
-        except UnreachableError as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
+    @staticmethod
+    def _refusing() -> contextlib.AbstractContextManager[None]:
+        return answers.refusing(AnswerError, refusals.of_error)

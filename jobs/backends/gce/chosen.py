@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from facegan.errors import BadInputError
 from jobs.backends import vm
 from jobs.backends.gce import facts
+from jobs.errors import NotSetUpError
 from jobs.settings import Settings
 
 ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"  # what gcloud itself heeds; tests put a stand-in there
@@ -44,16 +45,16 @@ class Chosen:
         """The region or zone.
 
         Raises:
-            BadInputError: none is named anywhere, or what is named looks like neither.
+            NotSetUpError: none is named anywhere, or what is named looks like neither.
         """
         said = self.environment
         found = self._region_or_zone or said.get("CLOUDSDK_COMPUTE_ZONE") or said.get("CLOUDSDK_COMPUTE_REGION")
         if not found:
-            raise BadInputError(
+            raise NotSetUpError(
                 "no region of Google Cloud is named", hint="--host us-central1, or CLOUDSDK_COMPUTE_REGION=us-central1"
             )
         if not PLACE.fullmatch(found):
-            raise BadInputError(f'"{found}" is no region or zone', hint="--host us-central1, or --host us-central1-a")
+            raise NotSetUpError(f'"{found}" is no region or zone', hint="--host us-central1, or --host us-central1-a")
         return found
 
     @property
@@ -79,7 +80,7 @@ class Chosen:
         """The project that machines are made in.
 
         Raises:
-            BadInputError: none is named, and the credentials belong to none.
+            NotSetUpError: none is named, and the credentials belong to none.
         """
         named = (self.named or "").rpartition("/")[0]
         found = (
@@ -89,7 +90,7 @@ class Chosen:
             or self.project_of_credentials()
         )
         if not found:
-            raise BadInputError("no project of Google Cloud is named", hint='project = "…" in facegan.toml')
+            raise NotSetUpError("no project of Google Cloud is named", hint='project = "…" in facegan.toml')
         return found
 
     def service_account(self, project: str) -> str:

@@ -127,7 +127,6 @@ LOGIN = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDEN
 RIGHTS = "infra/policies/gce/user.yaml is what the user must be allowed (docs/gce.md)"
 BILLING = "a project without a way to pay gets no machines: gcloud billing projects link PROJECT --billing-account=ID"
 ENABLE = "gcloud services enable compute.googleapis.com"
-AGAIN = "type the same again in a minute"
 IMAGES = "gcloud compute images list --project deeplearning-platform-release; boot_image in facegan.toml names another"
 
 NOT_FOUND = frozenset({"notFound", "RESOURCE_NOT_FOUND"})

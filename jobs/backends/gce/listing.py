@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from facegan import layout
-from facegan.errors import BadInputError
 from facegan.experiment import Json
 from facegan.process import Life
+from jobs.backends import marks
 from jobs.backends.base import Found
 from jobs.backends.gce import ending, naming
 
@@ -24,9 +23,7 @@ def zone(described: Json) -> str:
 
 
 def number(described: Json) -> int:
-    """The session's; 0, which none has, where the label is somebody else's."""
-    said = str(described.get("labels", {}).get(naming.SESSION, ""))
-    return int(said) if said.isascii() and said.isdigit() else 0
+    return marks.number(str(described.get("labels", {}).get(naming.SESSION, "")))
 
 
 def run(described: Json) -> str:
@@ -46,7 +43,7 @@ def age_s(described: Json, now: float) -> float:
 def found(described: Json, project: str, now: float) -> Found:
     """A machine as its labels say. Its ref is, word for word, the one that it has told its session."""
     return Found(
-        ref=ref(described, project, _log(run(described), number(described))),
+        ref=ref(described, project, marks.log(run(described), number(described))),
         run=run(described),
         digest=str(described.get("labels", {}).get(naming.URL, "")),
         number=number(described),
@@ -69,10 +66,3 @@ def ref_of_operation(operation: Json, project: str, log: str) -> Json:
 
 def of(name: str, identity: str, zone: str, project: str, log: str) -> Json:
     return {"instance": name, "id": identity, "zone": zone, "project": project, "log": log}
-
-
-def _log(run: str, number: int) -> str:
-    try:
-        return layout.machine_log(run, number)
-    except BadInputError:  # labels that no session of ours has made
-        return ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from facegan.experiment import Json
+from jobs.backends.answers import AGAIN
 from jobs.backends.gce import facts
 from jobs.backends.vm import Candidate
 from jobs.errors import JobError
-from jobs.refusals import KINDS, Capacity, Quota, Refusal
+from jobs.refusals import KINDS, Quota, Refusal
 
 METRIC = re.compile(r"[Qq]uota '([A-Z0-9_]+)' exceeded")
 BY_STATUS = {400: "invalid", 401: "authError", 403: "forbidden", 404: "notFound", 412: "conditionNotMet"}
@@ -49,16 +49,8 @@ def of_operation(operation: Json) -> AnswerError | None:
 def of_error(error: AnswerError) -> Refusal:
     """The refusal that this answer means. One that nobody knows concludes nothing, unless its operation has ended."""
     otherwise = "capacity" if error.is_ended else "uncertain"
-    kind, hint = facts.KINDS.get(error.code, (otherwise, facts.AGAIN))
+    kind, hint = facts.KINDS.get(error.code, (otherwise, AGAIN))
     return KINDS[kind](error.message, hint=hint)
-
-
-def no_room(tried: Sequence[Candidate], said: AnswerError) -> Capacity:
-    """None of them could be had."""
-    return Capacity(
-        f"Compute Engine has no room now for {', '.join(map(str, tried))}: {said.code}",
-        hint='facegan-job resume RUN later, or in another region: --host NAME; market = "on-demand" costs more',
-    )
 
 
 def used_up(candidate: Candidate, said: AnswerError, likely: str, project: str) -> Quota:

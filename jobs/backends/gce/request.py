@@ -9,7 +9,6 @@ from facegan.experiment import Json
 from jobs.backends.base import Order
 from jobs.backends.gce import facts, naming
 from jobs.backends.vm import SPOT, Candidate
-from jobs.refusals import InvalidJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +25,6 @@ class Wanted:
     service_account: str
     life_s: int
     script: Callable[[str], str]
-
-
-def types(gpu: str | None) -> tuple[str, ...]:
-    """The types that a session may run on, in the order in which they are tried.
-
-    Raises:
-        InvalidJob: no type has such a GPU.
-    """
-    if gpu is None:
-        return facts.WITHOUT
-    if (found := facts.accelerator(gpu)) is None:
-        there = ", ".join(each.gpu for each in facts.ACCELERATORS)
-        raise InvalidJob(f'no machine here has a GPU "{gpu}"', hint=f"there are {there}")
-    return tuple(found.types)
 
 
 def attached(gpu: str | None) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from facegan.errors import UnreachableError
 from facegan.experiment import Json
+from jobs.backends import vm
 from jobs.backends.gce import facts, listing, naming, refusals, request
 from jobs.backends.gce.refusals import AnswerError
 from jobs.backends.gce.request import Wanted
@@ -66,7 +67,7 @@ class Walk:
             if said.code not in facts.NO_ROOM:
                 raise refusals.of_error(said) from said
         assert said is not None, "there is a candidate"
-        raise refusals.no_room(candidates, said) from said
+        raise vm.no_room("Compute Engine", candidates, said.code) from said
 
     def _made(self, wanted: Wanted, candidate: Candidate) -> Json:
         """The ref of this one, which is there, was there, or is on its way.

@@ -13,6 +13,7 @@ from facegan.experiment import Json
 from facegan.lock import alone
 from facegan.process import Life
 from jobs.backends import vm
+from jobs.backends.answers import AGAIN
 from jobs.backends.base import Backend, Capabilities, Check, Fate, Found, Hand, Machine, Order
 from jobs.backends.gradient import api, checks, ending, facts, naming, refusals, request
 from jobs.backends.gradient.api import Api
@@ -137,7 +138,7 @@ class GradientBackend(Backend):
                 return None
             return self._ref(order, workflow)
         except (AnswerError, Auth, BadInputError) as error:
-            raise Uncertain(error.message, hint=error.hint or facts.AGAIN) from error
+            raise Uncertain(error.message, hint=error.hint or AGAIN) from error
 
     def fate(self, ref: Json) -> Fate:
         """Gone is what Gradient says has ended, or what it has not listed for a while, being asked by the same team."""
@@ -159,7 +160,7 @@ class GradientBackend(Backend):
             for run in self._api.runs(workflow) if workflow else ():
                 yield from self._api.log(str(workflow), str(run.get("uuid") or run["id"]))
         except AnswerError as error:
-            raise Uncertain(error.message, hint=facts.AGAIN) from error
+            raise Uncertain(error.message, hint=AGAIN) from error
 
     def cancel(self, ref: Json, *, delete: bool = False) -> None:
         """Cancel what runs of the workflow, and wait until Gradient says that it has ended. Its log stays."""

@@ -116,7 +116,6 @@ ENDS: Mapping[str, str] = MappingProxyType(
 
 SETUP = "docs/gradient.md goes from an account to a run"
 KEY = "make a key on console.paperspace.com (team settings, API keys), and put it into PAPERSPACE_API_KEY"
-AGAIN = "type the same again in a minute"
 
 KINDS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from facegan.errors import FaceganError
 from jobs.backends.base import Order
 from jobs.backends.kaggle import refusals
-from jobs.backends.kaggle.api import Quota
+from jobs.backends.kaggle.answers import Quota
 from jobs.refusals import Quota as NoQuota
 
 

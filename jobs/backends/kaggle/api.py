@@ -16,12 +16,12 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import Enum
 from typing import TypeVar
 
 from facegan.errors import BadInputError
 from facegan.experiment import Json
+from jobs.backends.kaggle import answers
+from jobs.backends.kaggle.answers import Quota, Status
 from jobs.backends.kaggle.refusals import UNKNOWN_TO_IT, AnswerError
 from jobs.backends.rest import NoRedirect, or_silence
 from jobs.loopback import is_loopback
@@ -34,10 +34,6 @@ ENDPOINTS: Mapping[str, str] = {
 }
 KERNELS = "kernels.KernelsApiService"
 DATASETS = "datasets.DatasetApiService"
-SAYS_NOTHING = (408, 425, 429)  # and everything from 500 on: the request may or may not have done its work
-ERROR, BROKEN = 400, 500
-LARGEST_ANSWER = 64 * 2**20
-LATER = "type the same again later"
 SIGN_IN = "make a token on kaggle.com (settings, API), and put it into KAGGLE_API_TOKEN or ~/.kaggle/access_token"
 
 Answer = TypeVar("Answer")
@@ -59,44 +55,6 @@ def is_here(environment: Mapping[str, str]) -> bool:
     """Whether the Kaggle that is chosen is this machine, as a stand-in is."""
     chosen = ENDPOINTS.get(environment.get("KAGGLE_API_ENVIRONMENT") or "PROD", "")
     return is_loopback(urllib.parse.urlsplit(chosen).hostname)
-
-
-class State(Enum):
-    """What Kaggle calls the state of a kernel's newest session."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    CANCEL_REQUESTED = "CANCEL_REQUESTED"
-    COMPLETE = "COMPLETE"
-    ERROR = "ERROR"
-    CANCEL_ACKNOWLEDGED = "CANCEL_ACKNOWLEDGED"
-    UNKNOWN = "UNKNOWN"  # NEW_SCRIPT, and whatever will be invented
-
-
-ALIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCEL_REQUESTED})
-ENDED = frozenset({State.COMPLETE, State.ERROR, State.CANCEL_ACKNOWLEDGED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """A kernel's state, and Kaggle's reason where it failed."""
-
-    state: State
-    failure: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """Time with GPUs this week, in seconds. `refresh` is when it begins anew, in UTC."""
-
-    used_s: float
-    reserved_s: float
-    allowed_s: float
-    refresh: datetime | None
-
-    @property
-    def left_s(self) -> float:
-        return max(0.0, self.allowed_s - self.used_s - self.reserved_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +95,7 @@ class Api:
         try:
             answer = self._ask("security.OAuthService/IntrospectToken", {"token": token})
         except AnswerError as error:
-            if error.status == ERROR or error.status in UNKNOWN_TO_IT:
+            if error.status == answers.ERROR or error.status in UNKNOWN_TO_IT:
                 return None
             raise
         return answer.get("username") if answer.get("active") else None
@@ -154,16 +112,7 @@ class Api:
             Auth: Kaggle does not know us.
             Uncertain: it answers, and does not say how much there is.
         """
-        answer = self.require_known()
-        gpu = answer.get("gpuQuota") or {}
-        if not gpu.get("totalTimeAllowed"):
-            raise Uncertain("Kaggle does not say how much time with GPUs there is", hint=LATER)
-        return Quota(
-            used_s=_seconds(gpu.get("timeUsed")),
-            reserved_s=_seconds(gpu.get("timeReserved")),
-            allowed_s=_seconds(gpu.get("totalTimeAllowed")),
-            refresh=_time(answer.get("quotaRefreshTime")),
-        )
+        return Quota.of(self.require_known())
 
     def require_known(self) -> Json:
         """The proof of who we are: this is asked of nothing else.
@@ -197,7 +146,7 @@ class Api:
                 raise
             self.require_known()
             return None
-        return Status(state=state(answer.get("status")), failure=str(answer.get("failureMessage") or ""))
+        return Status(state=answers.state(answer.get("status")), failure=str(answer.get("failureMessage") or ""))
 
     def log(self, owner: str, slug: str) -> str:
         """What an ended session printed: a JSON list of events, in a text. Empty while it runs."""
@@ -227,16 +176,16 @@ class Api:
         """The lines of the live log, from its first line on; ends when nothing came for so long."""
         address = f"{self._endpoint}/v1/kernels/logs/stream/{owner}/{slug}"
         with self._open(self._request(address), timeout_s) as lines:
-            while line := _or_silence(lambda: lines.readline(LARGEST_ANSWER)):
+            while line := _or_silence(lambda: lines.readline(answers.LARGEST)):
                 yield line
 
     def delete_kernel(self, owner: str, slug: str) -> None:
         """End its session, and destroy the kernel with all that it printed and left."""
         answer = self._tell(f"{KERNELS}/DeleteKernel", {"userName": owner, "kernelSlug": slug})
-        _require(answer, "errorMessage")
+        answers.require(answer, "errorMessage")
 
     def cancel_session(self, session_id: int) -> None:
-        _require(self._tell(f"{KERNELS}/CancelKernelSession", {"kernelSessionId": session_id}), "errorMessage")
+        answers.require(self._tell(f"{KERNELS}/CancelKernelSession", {"kernelSessionId": session_id}), "errorMessage")
 
     def upload(self, name: str, data: bytes) -> str:
         """Put a file where a data set can be made of it; returns the token that names it."""
@@ -256,12 +205,12 @@ class Api:
             "isPrivate": True,
             "files": [{"token": token} for token in tokens],
         }
-        _require(self._tell(f"{DATASETS}/CreateDataset", asked), "error")
+        answers.require(self._tell(f"{DATASETS}/CreateDataset", asked), "error")
 
     def dataset_status(self, owner: str, slug: str) -> str:
         """`READY`, `FAILED`, `DELETED`, or what is on its way; its owner is refused it at first."""
         answer = self._ask(f"{DATASETS}/GetDatasetStatus", {"ownerSlug": owner, "datasetSlug": slug})
-        return _name(answer.get("status") or "NOT_YET_PERSISTED")
+        return answers.name_of(answer.get("status") or "NOT_YET_PERSISTED")
 
     def delete_dataset(self, owner: str, slug: str) -> None:
         """May be repeated: one that is not there is no error."""
@@ -272,7 +221,7 @@ class Api:
                 raise
             self.require_known()
             return
-        _require(answer, "error")
+        answers.require(answer, "error")
 
     def datasets(self, search: str) -> Sequence[str]:
         """The names, without their owner, of our own data sets that Kaggle's search finds."""
@@ -297,8 +246,8 @@ class Api:
     def _tell(self, method: str, body: Json) -> Json:
         request = self._request(f"{self._endpoint}/v1/{method}", json.dumps(body).encode())
         with self._open(request, self._patience.timeout_s) as answer:
-            data = _or_silence(lambda: answer.read(LARGEST_ANSWER))
-        return _body(data)
+            data = _or_silence(lambda: answer.read(answers.LARGEST))
+        return answers.body(data)
 
     def _request(self, address: str, data: bytes | None = None) -> urllib.request.Request:
         request = urllib.request.Request(address, data=data)  # noqa: S310 - the endpoint's
@@ -313,71 +262,9 @@ class Api:
             answer: http.client.HTTPResponse = _or_silence(lambda: self._opener.open(request, timeout=timeout_s))
         except urllib.error.HTTPError as error:
             with error:
-                raise _error(error.code, _text(error)) from error
+                raise answers.refused(error.code, answers.words(error)) from error
         return answer
 
 
-def state(name: object) -> State:
-    """The state that Kaggle names so: `RUNNING`, `running`, `KernelWorkerStatus.RUNNING`. None is its default."""
-    return State.__members__.get(_name(name or "QUEUED"), State.UNKNOWN)
-
-
-def _name(value: object) -> str:
-    return str(value).rpartition(".")[2].upper()
-
-
 def _or_silence(ask: Callable[[], Answer]) -> Answer:
-    return or_silence("Kaggle", LATER, ask)
-
-
-def _body(data: bytes) -> Json:
-    """The answer's JSON; an error may be in the body of a good status."""
-    try:
-        answer = json.loads(data or b"{}")
-    except ValueError as error:
-        raise Uncertain("Kaggle answers something that is not JSON", hint=LATER) from error
-    if not isinstance(answer, dict):
-        raise Uncertain("Kaggle answers something that is no object", hint=LATER)
-    code = answer.get("code")
-    if isinstance(code, int) and code >= ERROR:
-        raise _error(code, str(answer.get("message") or ""))
-    return answer
-
-
-def _error(status: int, text: str) -> AnswerError | Uncertain:
-    """A redirect, a full queue and a broken server say nothing about what was asked for."""
-    if status in SAYS_NOTHING or status >= BROKEN or status < ERROR:
-        return Uncertain(f"Kaggle answers {status}, which says nothing", hint=LATER)
-    return AnswerError(status, text)
-
-
-def _text(error: urllib.error.HTTPError) -> str:
-    """Kaggle's words in the body of an error; none, where the body is a page for browsers, or lost."""
-    try:
-        body = json.loads(error.read(LARGEST_ANSWER))
-    except (OSError, http.client.HTTPException, ValueError):
-        return ""
-    return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""
-
-
-def _require(answer: Json, key: str) -> None:
-    """Kaggle says no with a good status and a word in this field."""
-    if text := answer.get(key):
-        raise AnswerError(ERROR, str(text))
-
-
-def _seconds(value: object) -> float:
-    """From `"108000s"` or `"151.5s"`; nothing is zero, as everywhere in these answers."""
-    try:
-        return float(str(value or "0s").rstrip("s"))
-    except ValueError:
-        return 0.0
-
-
-def _time(value: object) -> datetime | None:
-    """From `2026-11-28T00:00:00.000Z`, with as many digits after the point as there may be."""
-    whole = str(value or "").rstrip("Z").partition(".")[0]
-    try:
-        return datetime.fromisoformat(whole).replace(tzinfo=UTC)
-    except ValueError:
-        return None
+    return or_silence("Kaggle", answers.LATER, ask)

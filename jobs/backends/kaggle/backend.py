@@ -17,7 +17,8 @@ from jobs.backends.base import Allowance, Backend, Capabilities, Check, Fate, Ha
 from jobs.backends.kaggle import account, api, checks, ending, facts, kernel, parcel, refusals, returned, script
 from jobs.backends.kaggle.account import Account, Found
 from jobs.backends.kaggle.allowed import within
-from jobs.backends.kaggle.api import Api, State, Status
+from jobs.backends.kaggle.answers import ALIVE, ENDED, LATER, State, Status
+from jobs.backends.kaggle.api import Api
 from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.parcel import Parcels
 from jobs.backends.kaggle.pushing import push
@@ -164,9 +165,9 @@ class KaggleBackend(Backend):
             owner = self._sign_in().user
             found = returned.look(self._api(), owner, name, self._world.wall_s)
             if found is None and not self._is_long_since(f"{name}.left"):
-                raise Uncertain(f'nothing is listed of what "{name}" left', hint=api.LATER)
+                raise Uncertain(f'nothing is listed of what "{name}" left', hint=LATER)
         except (AnswerError, Auth) as error:
-            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
+            raise Uncertain(error.message, hint=error.hint or LATER) from error
         return found
 
     def look_up(self, order: Order) -> Json | None:
@@ -174,8 +175,8 @@ class KaggleBackend(Backend):
             owner = self._sign_in().user
             found = self._api().status(owner, kernel.name(order))
         except (AnswerError, Auth) as error:
-            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
-        return None if found is None or found.state in api.ENDED else kernel.ref(owner, order)
+            raise Uncertain(error.message, hint=error.hint or LATER) from error
+        return None if found is None or found.state in ENDED else kernel.ref(owner, order)
 
     def fate(self, ref: Json) -> Fate:
         """Gone is what Kaggle says has ended, or what it has not known for a while, knowing us."""
@@ -189,9 +190,9 @@ class KaggleBackend(Backend):
         if status is None:
             return self._missing(name)
         self._notes.found(name)
-        if status.state in api.ALIVE:
+        if status.state in ALIVE:
             return Fate(life=Life.ALIVE)
-        if status.state in api.ENDED:
+        if status.state in ENDED:
             said = ""
             with contextlib.suppress(FaceganError):
                 said = ending.printed(self._api(), owner, name, self._world.wall_s)
@@ -260,7 +261,7 @@ class KaggleBackend(Backend):
         """Whether there is nothing left to end; a session that takes its time to be cancelled may be deleted."""
         self._sign_in()
         found = self._api().status(owner, name)
-        return found is None or found.state in api.ENDED or (found.state is State.CANCEL_REQUESTED and not delete)
+        return found is None or found.state in ENDED or (found.state is State.CANCEL_REQUESTED and not delete)
 
     def _found(self) -> Sequence[Found]:
         return account.search(self._world.environment, self._world.user_home)
@@ -300,14 +301,14 @@ class KaggleBackend(Backend):
                 self._world.sleep(self._world.times.missing_s)
                 found = self._api().status(owner, name)
         except (AnswerError, Auth) as error:
-            raise Uncertain(error.message, hint=error.hint or api.LATER) from error
+            raise Uncertain(error.message, hint=error.hint or LATER) from error
         return found
 
     def _is_over(self, name: str, dataset: str) -> bool:
         """Whether nobody needs this data set of the kernel of that name any more."""
         found = self._api().status(self._sign_in().user, name)
         if found is not None:
-            return found.state in api.ENDED
+            return found.state in ENDED
         made_at = self._notes.made_at(dataset)
         return made_at is not None and self._world.wall_s() - made_at > self._world.times.abandoned_s
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from facegan.errors import BadInputError, FaceganError
 from jobs.backends.base import Allowance, Check
 from jobs.backends.kaggle.account import Account
-from jobs.backends.kaggle.api import SIGN_IN, Quota
+from jobs.backends.kaggle.answers import Quota
+from jobs.backends.kaggle.api import SIGN_IN
 from jobs.refusals import Auth
 
 WEEK = "time with GPUs this week"

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from jobs.backends.kaggle import log
-from jobs.backends.kaggle.api import Api, State, Status
+from jobs.backends.kaggle.answers import State, Status
+from jobs.backends.kaggle.api import Api
 from jobs.backends.kaggle.refusals import UNKNOWN_TO_IT, AnswerError
 from jobs.refusals import Uncertain
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from facegan.errors import FaceganError
 from facegan.experiment import Json
 from jobs.backends.kaggle import facts, refusals
-from jobs.backends.kaggle.api import Api, Status
+from jobs.backends.kaggle.answers import Status
+from jobs.backends.kaggle.api import Api
 from jobs.backends.kaggle.notes import Notes
 from jobs.backends.kaggle.refusals import AnswerError
 from jobs.refusals import InvalidJob, Quota, Refusal, Uncertain

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from facegan.experiment import Json
 from jobs.backends.kaggle import ending, log, parcel
-from jobs.backends.kaggle.api import ENDED, LATER, Api, State
+from jobs.backends.kaggle.answers import ENDED, LATER, State
+from jobs.backends.kaggle.api import Api
 from jobs.carrying.packing import LARGEST
 from jobs.carrying.spoilt import SpoiltError
 from jobs.refusals import Uncertain

@@ -121,7 +121,7 @@ class Colab:
     def verbs(self) -> list[str]:
         return [next(word for word in words if word in arguments.COMMANDS) for words in self.calls]
 
-    def until(self, what: Callable[[], object], *, seconds: float = 30.0, every_s: float = 0.02) -> None:
+    def until(self, what: Callable[[], object], *, seconds: float = 300.0, every_s: float = 0.02) -> None:
         """Wait for it. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         while not what():

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from tests.fakes.kaggle.answers import ApiError, Json, as_duration, as_time
-from tests.fakes.kaggle.clock import Clock, week_of
+from tests.fakes.kaggle.clock import Clock
 from tests.fakes.kaggle.rules import HOUR
 
 
@@ -27,7 +27,7 @@ class Account:
 
     def spend(self, clock: Clock, *, hours: float) -> None:
         """As if sessions had used so much of this week's quota already."""
-        first, _ = week_of(clock.moment())
+        first, _ = clock.week()
         self.spent.append((clock.seconds(first), clock.seconds(first) + hours * HOUR))
 
 
@@ -77,7 +77,7 @@ class Accounts:
 
 def quota(account: Account, running: list[tuple[float, float]], clock: Clock) -> Json:
     """What GetAcceleratorQuotaStatistics answers; a running session counts as it runs [R]."""
-    first, last = week_of(clock.moment())
+    first, last = clock.week()
     used = used_s(account.spent + running, (clock.seconds(first), clock.seconds(last)))
     return {
         "quotaRefreshTime": as_time(last),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.fakes.kaggle.rules import HOUR
 
 SATURDAY = 5
+WEEK, SOON = timedelta(days=7), timedelta(days=3)
 TICK = 0.01
 
 
@@ -41,6 +42,18 @@ class Clock:
     def moment(self, now: float | None = None) -> datetime:
         return self._started + timedelta(seconds=self.now() if now is None else now)
 
+    def week(self) -> tuple[datetime, datetime]:
+        """The first and the last moment of the quota's week.
+
+        None ends soon after the stand-in was started: that one is twice as long. What a test finds is not a matter of
+        the day it runs on, and time goes fast in here.
+        """
+        first, last = week_of(self.moment())
+        _, end = week_of(self._started)
+        if end - self._started < SOON:
+            return (first if first != end else first - WEEK), (last if last != end else last + WEEK)
+        return first, last
+
     def seconds(self, moment: datetime) -> float:
         return (moment - self._started).total_seconds()
 
@@ -56,4 +69,4 @@ def week_of(moment: datetime) -> tuple[datetime, datetime]:
     """The first and the last moment of a quota's week, which begins on Saturday at 00:00 UTC [D]."""
     midnight = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=(midnight.weekday() - SATURDAY) % 7)
-    return first, first + timedelta(days=7)
+    return first, first + WEEK

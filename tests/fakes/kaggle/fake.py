@@ -84,7 +84,7 @@ class Kaggle:
         """The newest session of a kernel."""
         return self.kernel(slug).sessions()[-1]
 
-    def until(self, what: Callable[[], object], *, seconds: float = 20.0) -> None:
+    def until(self, what: Callable[[], object], *, seconds: float = 300.0) -> None:
         """Wait for it. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         began = time.monotonic()
@@ -94,7 +94,7 @@ class Kaggle:
             time.sleep(max(0.01, time.monotonic() - began))  # what is waited for needs this core, too
             began = time.monotonic()
 
-    def over(self, slug: str, *, seconds: float = 20.0) -> Session:
+    def over(self, slug: str, *, seconds: float = 300.0) -> Session:
         """The newest session of a kernel, when it is over. Raises `TimeoutError`."""
         session = self.session(slug)
         self.until(lambda: session.over, seconds=seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.fakes.kaggle import accounts, notebooks
 from tests.fakes.kaggle.accounts import Account
 from tests.fakes.kaggle.answers import ApiError, Json, as_time, denied, page_of, slugified
-from tests.fakes.kaggle.clock import Clock, week_of
+from tests.fakes.kaggle.clock import Clock
 from tests.fakes.kaggle.datasets import Datasets
 from tests.fakes.kaggle.rules import CPU, HOUR, RETIRED, T4, TPU, Rules
 from tests.fakes.kaggle.sessions import Session, Wish
@@ -244,7 +244,7 @@ class Kernels:
             return f"Maximum batch CPU session count of {rules.cpu_sessions} reached." if full else ""
         if shape == TPU:
             return ""
-        first, last = week_of(self._clock.moment())
+        first, last = self._clock.week()
         week = (self._clock.seconds(first), self._clock.seconds(last))
         if accounts.used_s(account.spent + self._running(account), week) >= account.gpu_hours * HOUR:
             return f"Maximum weekly GPU quota of {account.gpu_hours:.2f} hours reached."

@@ -13,7 +13,7 @@ from typing import IO
 from tests.fakes import rooted
 from tests.fakes.kaggle import sandbox
 from tests.fakes.kaggle.accounts import Account, used_s
-from tests.fakes.kaggle.clock import TICK, Clock, week_of
+from tests.fakes.kaggle.clock import TICK, Clock
 from tests.fakes.kaggle.log import Log
 from tests.fakes.kaggle.rules import ENDED, HOUR, Rules
 from tests.fakes.kaggle.sandbox import Machine
@@ -168,7 +168,7 @@ class Session:
         """By what others of the account have used, and this one until now."""
         if not self.gpu or not self._rules.cut_at_quota or self._began is None:
             return False
-        first, last = week_of(self._clock.moment())
+        first, last = self._clock.week()
         week = (self._clock.seconds(first), self._clock.seconds(last))
         used = used_s([*self.account.spent, (self._began, self._clock.now())], week)
         return used >= self.account.gpu_hours * HOUR

@@ -86,4 +86,4 @@ def test_a_process_whose_storage_has_fallen_silent_ends_within_its_grace(
             asked.close()
     assert child.returncode == SessionExit.INTERRUPTED
     assert b"the time to stop is used up" in printed
-    assert GRACE_S < took_s < GRACE_S + LATE_S + 5.0, "an unanswered question takes half a minute"
+    assert GRACE_S < took_s < GRACE_S + LATE_S + 15.0, "an unanswered question takes half a minute"

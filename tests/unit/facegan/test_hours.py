@@ -15,7 +15,7 @@ from facegan.experiment import Experiment, override
 from facegan.handed import Origin
 from facegan.hours import Hours, hours, read, stays
 from facegan.ledger import Fold, IllegalEntryError, Ledger
-from facegan.spent import KINDS
+from facegan.spent import KINDS, TRAINING
 from facegan.stopping import StopSignal, interrupted
 from facegan.storage.memory import MemoryStore
 from facegan.worker import run_session
@@ -84,6 +84,14 @@ def assert_whole(found: Hours) -> None:
     assert sum(each.whole for each in found.sessions) + found.idle == found.whole
     assert all(much >= 0 for each in found.sessions for much in each.parts.values())
     assert found.idle >= 0
+
+
+def assert_told(found: Hours) -> None:
+    """Whatever the store's times leave room for, a session that reported took what it says."""
+    for each in found.sessions:
+        said, committed = each.stay.reported, each.stay.committed.get(TRAINING, 0)
+        if said and each.stay.leased is not None and committed <= said.get(TRAINING, 0):
+            assert each.took == sum(said.values())
 
 
 def seconds(parts: Mapping[str, int]) -> dict[str, float]:
@@ -209,6 +217,7 @@ def test_the_parts_make_up_the_whole_whatever_happened(ops: Sequence[tuple[str, 
     found = hours(ledger)
     assert_whole(found)
     assert found.whole >= 0
+    assert_told(found)
     everything = [*ledger.entries()]
     bisected, stays._telling = stays._telling, lambda *_: iter(everything)  # type: ignore[assignment]
     try:

@@ -16,7 +16,7 @@ import pytest
 
 from facegan import layout, prepared
 from facegan.errors import BadInputError, DamagedError, FaceganError, UnreachableError
-from facegan.prepared import Finding, Manifest, local, manifest, stored
+from facegan.prepared import Finding, Manifest, local, manifest, stored, transfer
 from facegan.storage.base import NotFoundError, ObjectStore
 from facegan.storage.file import FileStore
 from facegan.storage.memory import MemoryStore
@@ -162,7 +162,7 @@ def _die_before_the_rename(world: World) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored, "install", die)
+        patch.setattr(transfer, "install", die)
         world.fetch()
 
 

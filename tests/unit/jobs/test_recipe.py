@@ -180,8 +180,18 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r'experiment file ".*nowhere\.toml" cannot be read'):
         resolve(tmp_path / "nowhere.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(BadInputError, match=r'experiment file ".*binary\.toml" is not TOML'):
+    with pytest.raises(BadInputError, match=r'experiment file ".*binary\.toml" is not TOML') as raised:
         resolve(tmp_path / "binary.toml")
+    assert raised.value.hint
+
+
+def test_a_path_that_does_not_end_as_a_file_of_ours_does(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text(WHOLE)
+    with pytest.raises(BadInputError, match=r'an experiment file ends in \.toml, unlike ".*mine\.txt"') as raised:
+        resolve(tmp_path / "mine.txt")
+    assert raised.value.hint == f"mv {tmp_path / 'mine.txt'} {tmp_path / 'mine.txt'}.toml"
+    (tmp_path / "mine.TOML").write_text(WHOLE)
+    assert resolve(tmp_path / "mine.TOML").training.steps == 40
 
 
 def test_the_first_entry_says_everything_that_decides_the_bits() -> None:
