@@ -83,8 +83,8 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
 @pytest.fixture
 def cloud(line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """An empty store, and nothing wrong with it yet."""
-    monkeypatch.setattr("facegan.storage.cloud.PATIENCE_S", 0.3)
-    monkeypatch.setattr("facegan.storage.gcs.READ_S", 1.0)
+    monkeypatch.setattr("facegan.storage.cloud.PATIENCE_S", 1.0)
+    monkeypatch.setattr("facegan.storage.gcs.READ_S", 2.0)
     prefix = f"{uuid.uuid4().hex}/"
     line.proxy.befell.clear()
     yield Cloud(name=line.name, store=below(line.store, prefix), through=below(line.through, prefix), proxy=line.proxy)
@@ -99,7 +99,7 @@ def opened_s3(endpoint: str) -> ObjectStore:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in servers.NOBODY.items():
             patched.setenv(name, value)
-        patched.setattr(s3, "CONFIG", s3.CONFIG.merge(Config(read_timeout=1.0)))
+        patched.setattr(s3, "CONFIG", s3.CONFIG.merge(Config(read_timeout=2.0)))
         return with_client(open_store(f"s3://{servers.BUCKET}?endpoint={endpoint}"))
 
 

@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 
 BUCKET = "bucket"
 HERE = Path(__file__).parent
+PORTS = range(20_000, 32_000)
 UNTIL_THE_END = contextlib.ExitStack()  # of all tests of this process: tests/conftest.py closes it
 NOBODY = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -118,6 +120,9 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the system gives to whoever asks for any: none of these takes it before it is used."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -129,7 +129,6 @@ def test_a_refusal_is_told_and_kept(
     assert says in typed(colab, tmp_path, "status", f"a-run-{code}", "--json", store=bucket).stdout
 
 
-@pytest.mark.timeout(200)
 def test_the_page_from_a_fresh_account_to_a_finished_run(colab: Colab, tmp_path: Path, bucket: str) -> None:
     """Each line of it as it is typed, shortened to a few steps."""
     servers.require("tensorflow")

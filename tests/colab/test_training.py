@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,27 +21,36 @@ from jobs.backends.colab.backend import Times
 from jobs.context import Context
 from jobs.orders import Place
 from tests.cloud import servers
+from tests.cloud.proxy import Proxy, proxy
 from tests.cloud.test_killed_training import copied
 from tests.colab.submitting import SOON, backend
+from tests.container.moments import Moment
 from tests.e2e import outcome
 from tests.e2e.runs import RUN, SHORT, STEPS, User
 from tests.fakes.colab import Colab
-from tests.fakes.colab.fake import BEFORE
+from tests.fakes.colab.fake import BEFORE, Rules
 
-CADENCE = 8  # steps between checkpoints
+PATIENCE_S = 600.0
 CANARY = "canary-7d30a1f4"
 KEYS = {"AWS_ACCESS_KEY_ID": f"id-{CANARY}", "AWS_SECRET_ACCESS_KEY": f"key-{CANARY}"}
 GRACE_S = orders.SHORTEST_GRACE_S
-HURRIED = Times(session_s=2 * GRACE_S + 12, margin_s=1.0)  # hardly a second of it is for training
+USED_S = 12.0
+HURRIED = Times(session_s=2 * GRACE_S + USED_S, margin_s=1.0)  # hardly a second of it is for training
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> str:
+def between() -> Iterator[Proxy]:
+    with proxy(servers.shared_moto()) as found:
+        yield found
+
+
+@pytest.fixture
+def store(between: Proxy, monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket that sessions reach as they would any other service that speaks S3."""
     servers.require("tensorflow", "boto3")
     for name, value in {**servers.NOBODY, **KEYS}.items():
         monkeypatch.setenv(name, value)
-    return servers.bucket()
+    return servers.bucket().replace(between.upstream, between.url)
 
 
 @pytest.fixture
@@ -101,39 +113,52 @@ def exposed(colab: Colab) -> list[Path]:
     return kept(*(colab.machine.folder / name for name in ("content", "tmp", "root"))) + shown(*processes)
 
 
-@pytest.mark.timeout(280)
+def untouched(home: Path) -> outcome.Outcome:
+    home.mkdir()
+    alone = User(home=home)
+    alone.create("session.heartbeat_s=0.5")
+    assert alone.session() == 0
+    return alone.outcome()
+
+
 def test_it_ends_like_an_untouched_run(
-    colab: Colab, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    colab: Colab, context: Context, between: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However fast it is: the first session has no second checkpoint before its time is used, nor the next one ever."""
+    submitted, taken = threading.Event(), threading.Event()
     chosen = recipe.resolve("dcgan-mnist", [*SHORT, "session.heartbeat_s=0.5"], device="cpu", cores=1)
     ledger = launch.create(context, RUN, chosen)
-    colab.rules.idle_s = 3.0  # nobody is connected while it trains
     later = place(colab, context).backend
     sent = canaries_sent(colab)
     monkeypatch.setattr(launch, "open_backend", lambda *_, **__: later)
 
+    between.plan = Moment(kind="state", count=2, act=lambda: submitted.wait(PATIENCE_S) and time.sleep(USED_S))
     launch.submit(context, ledger, place(colab, context, HURRIED), str)
+    submitted.set()
+    colab.rules.idle_s = 3.0  # nobody is connected while it trains
     assert not colab.ended, "submit does not wait for it"
-    colab.until(lambda: not fold(context).open, seconds=120, every_s=0.1)
+    colab.until(lambda: not fold(context).open, every_s=0.1)
+    colab.rules.idle_s = Rules().idle_s
     first = fold(context)
     assert first.state is State.INTERRUPTED, log(colab)
     assert "are used" in str(first.end), first.end
-    colab.until(lambda: colab.ended, seconds=60)
+    colab.until(lambda: colab.ended)
     assert colab.ended[-1].why == "unassigned", "a session that ended well gives its machine back by itself"
 
+    between.plan = Moment(kind="state", count=2, act=lambda: taken.wait(PATIENCE_S))
     launch.resume(context, ledger, place(colab, context), None, str)
-    colab.until(lambda: fold(context).reached >= first.reached + CADENCE, seconds=120, every_s=0.1)
+    colab.until(lambda: fold(context).reached > first.reached, every_s=0.1)
     assert len(colab.machine.processes()) > 2, "it trains"
     assert not exposed(colab)
     colab.take(colab.machine.endpoint, "cap")
-    known = fold(context).reached
-    assert known < STEPS
+    taken.set()
+    assert fold(context).reached < STEPS
     assert fold(context).open, "nobody has told us"
-    colab.until(lambda: not launch.bury(context, ledger).open, seconds=60, every_s=0.1)
+    colab.until(lambda: not launch.bury(context, ledger).open, every_s=0.1)
     assert "not at Colab any more" in str(fold(context).end)
 
     launch.resume(context, ledger, place(colab, context), None, str)
-    colab.until(lambda: fold(context).state is State.FINISHED, seconds=120, every_s=0.1)
+    colab.until(lambda: fold(context).state is State.FINISHED, every_s=0.1)
     assert fold(context).reached == STEPS
     assert not verify(context.ledger(RUN)).wrong
     assert colab.verbs().count("new") == 3
@@ -141,9 +166,5 @@ def test_it_ends_like_an_untouched_run(
     assert not kept(context.settings.home, *(machine.folder for machine in colab.ended))
 
     copied(open_store(context.store.url), tmp_path / "colab" / "store")
-    alone = User(home=tmp_path / "alone")
-    alone.home.mkdir()
     monkeypatch.delenv("FACEGAN_STORE", raising=False)
-    alone.create("session.heartbeat_s=0.5")
-    assert alone.session() == 0
-    assert outcome.outcome(tmp_path / "colab", RUN) == alone.outcome()
+    assert outcome.outcome(tmp_path / "colab", RUN) == untouched(tmp_path / "alone")

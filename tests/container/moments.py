@@ -14,14 +14,14 @@ from tests.e2e.children import kind_of
 class Moment:
     """A plan for the proxy: at the `count`-th request of this kind, counted from 1, act.
 
-    The request waits for it, and so does every later one of its kind when it is to `hold` them: an act that ends the
-    session is over before the session gets any further.
+    The request waits for it, and so does every later one of its kind, up to `hold` seconds: a client that has waited
+    for half a minute asks again, and an act that ends the session is over before the session gets any further.
     """
 
     kind: str
     act: Callable[[], object]
     count: int = 1
-    hold: float = 0.0
+    hold: float = 900.0
     came: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     _seen: int = 0
@@ -35,8 +35,10 @@ class Moment:
             is_now = self._seen == self.count
         if is_now:
             self.came.set()
-            self.act()
-            self.over.set()
+            try:
+                self.act()
+            finally:
+                self.over.set()
         if self._seen >= self.count:
             self.over.wait(self.hold)
         return None

@@ -18,7 +18,7 @@ from tests.container.conftest import HOST, require
 from tests.container.daemon import Daemon
 from tests.container.moments import Moment
 from tests.container.runs import DONE, WITHIN_S, Docked, until
-from tests.container.test_stopped import has_heard, process_of
+from tests.container.test_stopped import FIRST, has_gone_on, has_heard, process_of
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN
 
@@ -41,8 +41,13 @@ def user(daemon: Daemon, image: str, moto: str, boring_environment: Path) -> Ite
         yield found.with_settings(host=daemon.url)
 
 
-def restart(daemon: Daemon, user: Docked) -> None:
-    """As `systemctl restart docker` does, but for the start: that waits until the session has ended."""
+def restart(daemon: Daemon, user: Docked, asked: threading.Event) -> None:
+    """As `systemctl restart docker` does, but for the start: that waits until the session has ended.
+
+    Once the engine has been asked what is asked of one that lives, and the session has something to lose.
+    """
+    assert asked.wait(WITHIN_S)
+    until(lambda: has_gone_on(user))
     session = process_of(user.container())
     daemon.send(signal.SIGTERM)
     until(lambda: has_heard(session))
@@ -54,19 +59,21 @@ def kill(daemon: Daemon) -> None:
 
 def test_an_engine_that_is_restarted_or_dies_costs_no_step(user: Docked, daemon: Daemon, untouched: Outcome) -> None:
     backend = DockerBackend(user.context.settings)
-    user.proxy.plan = restarted = Moment(kind="state", count=1, act=lambda: restart(daemon, user))
+    asked = threading.Event()
+    user.proxy.plan = restarted = Moment(kind="state", count=1, act=lambda: restart(daemon, user, asked))
     user.submit()
     ref = user.fold().open[0].ref
     assert ref is not None
     assert backend.fate(ref).life is Life.ALIVE
     assert DockerBackend(user.context.settings, THE_MACHINES).fate(ref).life is Life.UNKNOWN, "it is another engine's"
+    asked.set()
     assert restarted.over.wait(WITHIN_S)
     daemon.wait()
     assert backend.fate(ref).life is Life.UNKNOWN, "no engine, no answer"
     daemon.start()
     why, reached = user.ended(), user.fold().reached
     assert why == f"session 1: received SIGTERM; checkpoint {reached} is committed"
-    assert 8 < reached <= 16, "nothing is lost"
+    assert FIRST < reached <= 2 * FIRST, "nothing is lost"
 
     looked = threading.Event()
     user.proxy.plan = killed = Moment(kind="state", count=2, act=lambda: (kill(daemon), looked.wait(WITHIN_S)))

@@ -46,7 +46,7 @@ def empty(engine: Any) -> Iterator[str]:
     name, _, called = tag.partition(":")
     engine.api.import_image_from_data(EMPTY_TAR, repository=name, tag=called, changes=["CMD nothing"])
     yield tag
-    if tag in {one for image in engine.images.list(name) for one in image.tags}:
+    if tag in {one for image in engine.api.images(name) for one in image["RepoTags"] or ()}:
         engine.api.remove_image(tag)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from jobs import settings
 from jobs.backends.base import Order
 from jobs.backends.docker import DockerBackend
 from jobs.errors import JobError
-from tests.cloud.servers import running
+from tests.cloud.servers import free_port, running
 from tests.container.conftest import HOST, require
 from tests.container.front import front
 from tests.container.runs import Docked, submission
@@ -34,13 +33,6 @@ log: {{level: error}}
 """
 SMALL = "facegan-job:test-small"
 EMPTY_TAR = b"\0" * 10240
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -99,7 +91,7 @@ def pushed(engine: Any, registry: str, small: str) -> Iterator[str]:
 
 
 def is_here(engine: Any, named: str) -> bool:
-    return named in {tag for found in engine.images.list() for tag in found.tags}
+    return named in {tag for found in engine.api.images() for tag in found["RepoTags"] or ()}
 
 
 def backend(home: Path, image: str, host: str | None = HOST) -> DockerBackend:

@@ -23,6 +23,7 @@ from tests.fakes.disks import tiny_disk
 
 DATA = Path(os.environ.get("FACEGAN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CADENCE = 8  # steps from one checkpoint to the next
+ROOM = 7 << 20  # bytes: for one checkpoint, and not for two
 
 
 FILL = """
@@ -68,6 +69,12 @@ def out_of_scratch(user: Docked, untouched: Outcome) -> None:
     assert user.is_whole()
 
 
+def allocate(path: Path, size: int) -> None:
+    """A file that takes so many bytes."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
 @contextlib.contextmanager
 def scratch_of(user: Docked, number: int, size: str) -> Iterator[None]:
     """A session's volume, made before it, in memory, with an end. It is there as long as something has it mounted."""
@@ -105,20 +112,21 @@ def test_a_full_disk_below_the_store_is_waited_for(engine: Any, image: str, unto
     home = tmp_path / "somebody"
     with tiny_disk(home, size_kib=400 << 10):
         os.chown(home, SOMEBODY, SOMEBODY)
+        taken = home / "taken"
+        allocate(taken, shutil.disk_usage(home).free - ROOM)
         me, marks = User(home=home), {"label": f"facegan.url={layout.run_url((home / 'store').as_uri(), RUN)}"}
         began = typed_by_somebody(home, image, *submission())
         assert began.returncode == 0, began.stderr
         until(lambda: me.fold().reached)
         (container,) = engine.containers.list(filters=marks)
         container.pause()
-        reached, filler = me.fold().reached, home / "filler"
-        with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(home).free)
+        allocate(filler := home / "filler", shutil.disk_usage(home).free)
         container.unpause()
         until(lambda: b"is full" in container.logs())
         assert me.fold().state is State.RUNNING
-        assert me.fold().reached <= reached + CADENCE, "what was on its way, and nothing else"
+        assert me.fold().reached == CADENCE, "what there was room for, and nothing else"
         filler.unlink()
+        taken.unlink()
         ended = typed_by_somebody(home, image, "wait", RUN, "--timeout", str(WITHIN_S))
         assert ended.returncode == 0, ended.stderr
         assert me.fold().newest == 1

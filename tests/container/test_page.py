@@ -26,7 +26,8 @@ from jobs.backends.docker import DockerBackend, container, reach
 from jobs.settings import KEYS
 from tests.cloud import servers
 from tests.container.conftest import plan, require
-from tests.container.runs import Docked
+from tests.container.moments import Moment
+from tests.container.runs import WITHIN_S, Docked, until
 from tests.docs.test_commands import ROOT, commands
 
 servers.require("docker")
@@ -42,17 +43,24 @@ SHORT = {
 }
 OF_NO_GPU = "the engine refuses the container: could not select device driver"
 COMMITTED = "until facegan-job status boxed --json | grep --quiet '\"checkpoint\": [1-9]'; do sleep 0.2; done"
+KILLED = "touch killed"
 
 
 def test_from_a_clone_to_a_resumed_run(user: Docked) -> None:
-    """Typed into one shell, and shortened; the session is killed once it has committed something."""
+    """Typed into one shell, and shortened; the session is killed once it has committed something.
+
+    It commits no second time before it is killed, however fast it is.
+    """
     require(shutil.which("docker"), "the docker command is not installed")
     lines = [line for line in commands(PAGE) if not line.startswith(STACKS)]
     assert [line.split()[:2] for line in lines] == [
         ["facegan-job", "submit"], ["sleep", "10"], ["docker", "kill"], ["facegan-job", "resume"],
         ["facegan-job", "status"], ["facegan-job", "verify"], ["facegan-job", "sync"],
     ]  # fmt: skip
-    text = "\n".join(["set -e", *lines]).replace("sleep 10", COMMITTED)
+    (kill,) = (line for line in lines if line.startswith("docker kill"))
+    text = "\n".join(["set -e", *lines]).replace("sleep 10", COMMITTED).replace(kill, f"{kill}\n{KILLED}")
+    killed = user.home / "killed"
+    user.proxy.plan = Moment(kind="state", count=2, act=lambda: until(killed.exists), hold=WITHIN_S)
     for long, short in SHORT.items():
         assert long in text
         text = text.replace(long, short)
@@ -67,6 +75,7 @@ def test_from_a_clone_to_a_resumed_run(user: Docked) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "boxed: " in done.stdout
+    assert killed.exists()
     ledger = user.context.ledger("boxed")
     assert ledger.refresh().state is State.FINISHED
     assert ledger.fold.newest == 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from tests.container.moments import Moment
-from tests.container.runs import DONE, Docked, at_once, until
+from tests.container.runs import DONE, WITHIN_S, Docked, at_once, until
 from tests.container.test_stopped import stop
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN
@@ -26,12 +27,15 @@ def started_by_hand(user: Docked, untouched: Outcome) -> None:
     user.proxy.plan = Moment(kind="state", count=1, act=lambda: stop(user))
     user.submit()
     assert user.exit_code() == 75
+    asked = threading.Event()
+    user.proxy.plan = Moment(kind="state", act=lambda: asked.wait(WITHIN_S))  # it is there when it is asked for
     user.container().start()
     until(lambda: user.fold().holder)
     assert user.fold().holder.number == 2
     again = user.command("resume", RUN, "-d")
     assert again.code == 0, again.err
     assert "session 2 is alive on docker" in again.err
+    asked.set()
     require_one_container_to_the_end(user, untouched)
 
 

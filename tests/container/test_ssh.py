@@ -16,8 +16,7 @@ import pytest
 from facegan.ledger import State
 from tests.cloud.servers import free_port
 from tests.container.conftest import require
-from tests.container.runs import WITHIN_S, Docked, submission
-from tests.e2e.runs import RUN
+from tests.container.runs import Docked, submission
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 
@@ -81,7 +80,7 @@ def test_a_session_on_a_machine_that_is_logged_in_to(
     monkeypatch.setenv("PATH", str(machine.programs), prepend=os.pathsep)
     answer = user.command(*submission("training.steps=16"), "--host", machine.url)
     assert answer.code == 0, answer.err
-    assert user.command("wait", RUN, "--timeout", str(WITHIN_S)).code == 0
+    assert user.wait().code == 0
     assert user.fold().state is State.FINISHED
     (intent,) = [entry for entry in user.entries() if entry["kind"] == "intent"]
     assert (intent["backend"], intent["host"]) == ("docker", machine.url)

@@ -13,12 +13,19 @@ from tests.container.moments import Moment
 from tests.container.runs import DONE, Docked, at_once, until
 from tests.e2e.outcome import Outcome
 
+FIRST = 8  # the step of a run's first checkpoint
+
 
 def stop(user: Docked) -> None:
     """Stop the session as anybody may, and go on before it has ended."""
     found = user.container()
     threading.Thread(target=found.stop, daemon=True).start()
     until(lambda: has_heard(process_of(found)))
+
+
+def has_gone_on(user: Docked) -> bool:
+    """Whether the first session has trained steps that are not in its first checkpoint."""
+    return int(user.heartbeat(1)["step"]) > FIRST
 
 
 def process_of(container: Any) -> int:
@@ -38,13 +45,18 @@ def has_heard(pid: int) -> bool:
 
 def stopped_in_time(user: Docked, untouched: Outcome) -> None:
     """The signal comes while checkpoint 8 is on its way: the session waits for that, and commits what came after it."""
-    user.proxy.plan = Moment(kind="state", count=1, act=lambda: stop(user))
+
+    def act() -> None:
+        until(lambda: has_gone_on(user))
+        stop(user)
+
+    user.proxy.plan = Moment(kind="state", count=1, act=act)
     user.submit()
     assert user.exit_code() == 75
     why = user.ended()
     reached, trained = user.fold().reached, user.heartbeat(1)["step"]
     assert why == f"session 1: received SIGTERM; checkpoint {reached} is committed"
-    assert 8 < reached == trained, "nothing is lost"
+    assert FIRST < reached == trained, "nothing is lost"
     assert user.fold().state is State.INTERRUPTED
     assert user.resume() == DONE
     assert user.outcome() == untouched

@@ -5,15 +5,19 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.outcome import committed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BY_CI = ("make ", "source ")  # CI runs the first; the second is done here by setting PATH
 WITH_AN_ENGINE = {"docker.md"}  # tests/container/test_page.py types it
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+SOME_SECONDS = re.compile(r"sleep \d+")  # for what a reader waits: on a fast machine all would be over by then
 MINE = re.compile(r"```toml\n# (?P<name>\S+\.toml)\n(?P<text>.*?)```", re.DOTALL)
 
 
@@ -21,6 +25,14 @@ def commands(page: Path) -> list[str]:
     blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
     lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
     return [line for line in lines if not line.startswith(BY_CI)]
+
+
+def wait_for_a_checkpoint(home: Path) -> None:
+    """Until a run of this home has committed one."""
+    deadline = time.monotonic() + 600
+    while not any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()):
+        assert time.monotonic() < deadline, "nothing is committed"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +49,9 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         "FACEGAN_HOME": str(tmp_path / "home"),
     }
     for line in commands(page):
+        if SOME_SECONDS.fullmatch(line):
+            wait_for_a_checkpoint(tmp_path / "home")
+            continue
         done = subprocess.run(
             line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

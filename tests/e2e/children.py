@@ -113,7 +113,7 @@ class HarmingStore(WatchedStore):
 
     def _harm(self, key: str) -> None:
         if self._moment.harm is Harm.TERM:
-            time.sleep(0.05)  # the training goes on beside this: there is something new to commit
+            time.sleep(0.5)  # the training goes on beside this: there is something new to commit
         if self._moment.harm is not Harm.STOP:
             os.kill(os.getpid(), getattr(signal, self._moment.harm.value))
         else:

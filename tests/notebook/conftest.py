@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from jobs import cli, loopback
 from tests.cloud import servers
+from tests.cloud.proxy import Proxy, proxy
 from tests.cloud.test_killed_training import CloudUser
 from tests.e2e.runs import RUN
 
@@ -28,14 +29,20 @@ def endpoint() -> str:
 
 
 @pytest.fixture
-def user(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudUser:
+def between(endpoint: str) -> Iterator[Proxy]:
+    with proxy(endpoint) as found:
+        yield found
+
+
+@pytest.fixture
+def user(between: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudUser:
     """Somebody with a run in a bucket."""
     for name, value in servers.NOBODY.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(loopback, "of_store", lambda *_: None)  # notebooks are run on this machine
     home = tmp_path / "user"
     home.mkdir()
-    url = f"s3://{servers.BUCKET}/{tmp_path.name}?endpoint={endpoint}"
+    url = f"s3://{servers.BUCKET}/{tmp_path.name}?endpoint={between.url}"
     return CloudUser(home=home, store_url=url, variables=servers.NOBODY)
 
 

@@ -43,7 +43,7 @@ from tests.stack.conftest import IMAGES
 from tests.stack.world import PATIENCE_S, ROOT, SERVICES, SHORT, Stack
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
-RUN = "on-the-stack"
+RUN, JOINED = "on-the-stack", "joined"
 WRITERS = 8
 PORTS = {"store": 9000, "database": 5432, "mlflow": 5000}
 
@@ -178,24 +178,25 @@ def test_a_session_by_hand(stack: Stack) -> None:
 def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack, engine: Any) -> None:
     """As docs/docker.md has it: the store's port on loopback is reached from inside, by the store's name."""
     sets = [word for setting in (*SHORT, "training.steps=400") for word in ("--set", setting)]
-    stack.command("submit", "dcgan-mnist", "--backend", "docker", "--name", "boxed", *sets, "--detach")
-    boxed = {"label": f"facegan.url={stack.typed['FACEGAN_STORE']}/runs/boxed"}
-    deadline = time.monotonic() + PATIENCE_S
-    while not json.loads(stack.command("status", "boxed", "--json"))["checkpoint"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)  # a command takes half a second of the core that the session needs
-    (session,) = engine.containers.list(filters=boxed)
+    stack.command("submit", "dcgan-mnist", "--backend", "docker", "--name", JOINED, *sets, "--detach")
+    mine = {"label": f"facegan.url={stack.typed['FACEGAN_STORE']}/runs/{JOINED}"}
+    (session,) = engine.containers.list(filters=mine)
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
-    session.kill("SIGKILL")
+    ledger = contexts.real(settings.load(environment=stack.user, folder=stack.home)).ledger(JOINED)
+    deadline = time.monotonic() + PATIENCE_S
+    while not ledger.refresh().reached:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    session.kill("SIGKILL")  # the next moment: a typed command takes longer than a fast machine may take for all
     assert reached(stack, engine, f"{stack.project}_sessions") == {"store"}
 
-    stack.command("resume", "boxed", "--backend", "docker")
-    now = json.loads(stack.command("status", "boxed", "--json"))
+    stack.command("resume", JOINED, "--backend", "docker")
+    now = json.loads(stack.command("status", JOINED, "--json"))
     assert (now["state"], now["step"], now["sessions"]) == ("finished", 400, 2)
-    assert "400" in stack.command("verify", "boxed")
-    assert not engine.containers.list(all=True, filters=boxed)
-    stack.command("sync", "boxed")
-    sees(stack, "boxed", tracked(stack, "boxed"))
+    assert "400" in stack.command("verify", JOINED)
+    assert not engine.containers.list(all=True, filters=mine)
+    stack.command("sync", JOINED)
+    sees(stack, JOINED, tracked(stack, JOINED))
 
 
 ASK = """

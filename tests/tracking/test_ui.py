@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from playwright.sync_api import expect
 from facegan.storage.memory import MemoryStore
 from facegan.tracking.server import Server
 from tests.browser import PATIENCE_MS, blank_page
+from tests.cloud.servers import free_port
 from tests.tracking.world import RUN, Mlflow, Run
 
 MARK = "FACEGAN_TEST_UI"
@@ -56,12 +56,6 @@ def ui(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) ->
     finally:
         left = end(server, mark)
     assert not left
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
