@@ -6,6 +6,7 @@ errors; what happens inside a build or a push, the engine tells in the stream th
 
 from __future__ import annotations
 
+import importlib
 import io
 import tarfile
 from collections import deque
@@ -17,6 +18,7 @@ from facegan.experiment import Json
 from jobs import bundle, origin, reference
 from jobs.errors import JobError
 
+ENGINE = "jobs.engine"  # by its name: it needs the SDK, which the rest of this does not
 NAME = "facegan-job"
 TITLE = "org.opencontainers.image.title"
 VERSION = "org.opencontainers.image.version"
@@ -142,8 +144,19 @@ def push(client: Any, tag: str, repository: str, show: Callable[[str], object]) 
 def listed(client: Any) -> list[Image]:  # noqa: ANN401 - the SDK's
     """Every tag of our images on this engine, newest first."""
     found = client.api.images(filters={"label": f"{TITLE}={NAME}", "dangling": False})
-    tags = [tag for one in found for tag in one["RepoTags"] or ()]
-    return sorted((inspected(client, tag) for tag in tags), key=lambda one: (one.created, one.reference), reverse=True)
+    images = [_known(client, tag) for one in found for tag in one["RepoTags"] or ()]
+    here = [image for image in images if image is not None]
+    return sorted(here, key=lambda one: (one.created, one.reference), reverse=True)
+
+
+def _known(client: Any, tag: str) -> Image | None:  # noqa: ANN401 - the SDK's
+    """As `inspected`; `None` where somebody has removed the tag since it was listed."""
+    engines = importlib.import_module(ENGINE)
+    try:
+        with engines.errors():
+            return inspected(client, tag)
+    except engines.MissingError:
+        return None
 
 
 def inspected(client: Any, tag: str) -> Image:  # noqa: ANN401 - the SDK's

@@ -56,7 +56,7 @@ DATASETS = {
             use="dcgan-mnist-keras and the coupled networks on digits",
             licence="CC BY-SA 3.0",
             where="mnist.npz from https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz, "
-            "or the four idx files",
+            "or the two idx files of its training pictures",
             downloads=True,
             channels=1,
             shape=(28, 28, 1),

@@ -92,6 +92,20 @@ def test_a_build_that_breaks_off_is_none_though_the_tag_is_that_of_an_older_imag
         assert caught.value.message == 'image "x:1" cannot be built: the engine broke off before it was done'
 
 
+def test_a_tag_that_is_removed_while_they_are_listed_is_left_out() -> None:
+    failures = pytest.importorskip("docker.errors")
+    there = {"Id": "sha256:1", "RepoDigests": None, "Config": {"Labels": None}, "Size": 1, "Created": ""}
+
+    def inspect(tag: str) -> dict[str, Any]:
+        if tag == "x:gone":
+            raise failures.ImageNotFound("no such image")
+        return there
+
+    found = [{"RepoTags": ["x:gone", "x:1"]}, {"RepoTags": None}]
+    said = SimpleNamespace(api=SimpleNamespace(images=lambda **_: found, inspect_image=inspect))
+    assert [image.reference for image in images.listed(said)] == ["x:1"]
+
+
 def test_a_push_without_a_digest_is_none() -> None:
     with pytest.raises(JobError, match="did not say"):
         images.push(client({"status": "Pushed", "id": "0123"}), "x:1", "me/x", print)
