@@ -121,7 +121,7 @@ def _print_about(heading: str, texts: Sequence[str]) -> None:
         return
     output.data(f"\n{heading}")
     for text in texts:
-        output.data(textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    "))
+        output.data(_filled(text, "  - ", "    "))
 
 
 def _print_layers(name: str) -> None:
@@ -137,4 +137,9 @@ def _print_keys(chosen: Experiment) -> None:
     output.data("\nkeys for --set and for a file of your own")
     for key in experiment.known_keys():
         output.data(f"  {key} = {meaning.spelled(attrgetter(key)(chosen))}")
-        output.data(textwrap.fill(meaning.MEANINGS[key], WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        output.data(_filled(meaning.MEANINGS[key], " " * 6, " " * 6))
+
+
+def _filled(text: str, first: str, others: str) -> str:
+    """Lines of prose, in which no name is broken at its hyphen."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
