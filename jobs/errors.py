@@ -33,6 +33,10 @@ class JobError(FaceganError):
     exit = Exit.ERROR
 
 
+class NotSetUpError(BadInputError):
+    """This machine lacks what it takes to ask a place for sessions: a setting, a program. Another one may have it."""
+
+
 def exit_of(error: FaceganError) -> Exit:
     """The exit code of a command that ends with this error."""
     if isinstance(error, NoRunError):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import infra
-from facegan.errors import BadInputError
 from facegan.experiment import Json
 from jobs.backends.known import Sure
 from jobs.backends.vm import ON_DEMAND, SPOT
+from jobs.errors import NotSetUpError
 
 FREE, OWN, SAID = "free", "own", "said"
 TABLE_OF = {"batch": "ec2"}
@@ -145,7 +145,7 @@ def parse(text: str, key: str = "price") -> float | None:
     """Dollars as they are set or typed; `None` for nothing.
 
     Raises:
-        BadInputError: it is no amount.
+        NotSetUpError: it is no amount.
     """
     if not text:
         return None
@@ -154,5 +154,5 @@ def parse(text: str, key: str = "price") -> float | None:
     except ValueError:
         found = -1.0
     if not 0.0 <= found < float("inf"):
-        raise BadInputError(f'{key} must be an amount in US dollars, not "{text}"', hint=f'{key} = "0.25"')
+        raise NotSetUpError(f'{key} must be an amount in US dollars, not "{text}"', hint=f'{key} = "0.25"')
     return found

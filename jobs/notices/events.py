@@ -13,7 +13,7 @@ from facegan.spending import Spending
 from jobs.budget import Budget
 from jobs.supervision.actions import GiveUp, Rest, Wait
 
-LONG_S = 900.0  # a wait that is worth a word
+LONG_S = 900.0  # a wait that is worth a word, where it is for something that comes by itself
 NEARLY = 0.9  # of a budget
 
 FINISHED, FAILED, GIVEN_UP, WAITING, BUDGET = "finished", "failed", "given-up", "waiting", "budget"
@@ -54,7 +54,7 @@ def notices(fold: Fold, rest: Rest, now: float, budget: Budget, spent: Spending 
         yield _notice(fold, FAILED, f"{fold.end.session}", f"session {fold.end.session}: {fold.end.why}")
     if isinstance(rest, GiveUp):
         yield _notice(fold, GIVEN_UP, f"{fold.newest}", rest.why)
-    if isinstance(rest, Wait) and rest.until - now >= LONG_S:
+    if isinstance(rest, Wait) and (rest.lacking or rest.until - now >= LONG_S):
         yield _notice(fold, WAITING, f"{fold.newest}", f"for {duration(rest.until - now)}: {rest.why}")
     if spent is not None and (why := _nearly(budget, spent)) is not None:
         yield _notice(fold, BUDGET, f"{budget.usd}/{budget.hours}", why)

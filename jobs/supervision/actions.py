@@ -15,10 +15,14 @@ class Leave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing is to be done before `until`, in Unix seconds."""
+    """Nothing is to be done before `until`, in Unix seconds.
+
+    `lacking`: nor then, unless this machine or another one that watches has by then what is lacking here.
+    """
 
     why: str
     until: float
+    lacking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

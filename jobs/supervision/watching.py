@@ -19,13 +19,13 @@ from facegan.spending import Spending
 from jobs import launch, orders, reaping, runs, sweeping
 from jobs.context import Context
 from jobs.ended import EndedRuns
-from jobs.errors import JobError
+from jobs.errors import JobError, NotSetUpError
 from jobs.run import view
 from jobs.supervision import asking, resolving
 from jobs.supervision.actions import Ask, Begin, Bury, GiveUp, Leave, Rest, Wait
-from jobs.supervision.decision import MISSING_S, decide, hopeless
+from jobs.supervision.decision import MISSING_S, NEXT_LOOK_S, decide, hopeless
 from jobs.supervision.past import Past
-from jobs.supervision.places import Choice, Missing, fitting, sight, survey
+from jobs.supervision.places import Choice, Missing, fitting, sight, survey, told
 from jobs.supervision.policy import Allowed
 from jobs.supervision.seen import Policy, Seen
 
@@ -54,7 +54,11 @@ class Voice(Protocol):
 
 @dataclass(kw_only=True)
 class _Watched:
-    """A run as it was when it was looked at last. `told` is whether nothing is left to be told of it."""
+    """A run as it was when it was looked at last. `told` is whether nothing is left to be told of it.
+
+    `lacks` is what this machine lacks to give it a session, where nothing else keeps it from going on. `left_out` are
+    the backends that it was said of that something is lacking here, each with what.
+    """
 
     ledger: Ledger
     rest: Rest | None = None
@@ -63,6 +67,8 @@ class _Watched:
     swept: int | None = None
     told: bool = False
     settled: bool = False
+    lacks: JobError | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_to_copy(self) -> bool:
@@ -78,7 +84,8 @@ class Watch:
     """One process that watches runs: all that go on, where no `names` are given.
 
     `heed` hears how each is left, and says whether all was told that is to be told. `troubles` are of the last round:
-    why a run could not be looked at, by its name; by none, why it is not known which there are.
+    why a run could not be looked at, or not be carried on from here, by its name; by none, why it is not known which
+    there are.
     """
 
     context: Context
@@ -140,6 +147,8 @@ class Watch:
             self.voice.complain(name, error)
             return watched.rest or Wait(why=error.message, until=self.context.writer.wall_s() + LOOK_EVERY_S)
         self._tell(watched, rest)
+        if watched.lacks is not None:
+            self.troubles[name] = watched.lacks
         if watched.ledger.seq >= 0:
             watched.told = self.heed(watched.ledger, rest)
         return rest
@@ -173,15 +182,23 @@ class Watch:
 
     def _act(self, watched: _Watched) -> Rest:
         """Do one thing after another, each decided on what the one before has become."""
-        ledger = watched.ledger
+        ledger, watched.lacks = watched.ledger, None
         for _ in range(MOST_AT_ONCE):
             seen, choice, policy = self._see(watched)
-            action = decide(seen, self.context.writer.wall_s(), policy)
+            now = self.context.writer.wall_s()
+            action = decide(seen, now, policy)
+            if isinstance(action, Wait):
+                watched.lacks = _lacks(seen, choice, now, policy)
+                return replace(action, lacking=watched.lacks is not None)
             if isinstance(action, Rest):
                 return action
+            self._leave_out(watched, choice)
             self.voice.say(ledger.run, action.why)
             try:
                 self._do(ledger, action, choice, policy)
+            except NotSetUpError as error:  # another machine may have it, and begin the number
+                watched.lacks = JobError(error.message, hint=error.hint)
+                return Wait(why=told(error), until=now + NEXT_LOOK_S, lacking=True)
             except (JobError, BadInputError) as error:  # a place refused, or did not answer: the next look tells
                 self.voice.complain(ledger.run, error)
             if isinstance(action, Bury) and (away := ledger.fold.carried) is not None:
@@ -246,9 +263,21 @@ class Watch:
         for each in reaping.end(self.context, reaping.survey(self.context, places, complain), complain):
             self.voice.say(each.found.run, f"the machine of session {each.found.number} was nobody's: {each.why}")
 
+    def _leave_out(self, watched: _Watched, choice: Choice) -> None:
+        """Say once which of its backends the run does not go to because of what is lacking here."""
+        if not choice.offers:
+            return
+        lacking = {name: told(error) for name, error in choice.lacking.items()}
+        for name, why in lacking.items():
+            if watched.left_out.get(name) != why:
+                self.voice.say(watched.ledger.run, f"not on {name}: {why}")
+        watched.left_out = lacking
+
     def _tell(self, watched: _Watched, rest: Rest) -> None:
         if watched.rest is not None and watched.rest.why == rest.why:
             return
+        if watched.lacks is not None:
+            self.voice.complain(watched.ledger.run, watched.lacks)
         if isinstance(rest, GiveUp):
             self.voice.give_up(watched.ledger.run, rest.why)
         else:
@@ -282,6 +311,18 @@ class Watch:
             self._ended().watch_ended([each.ledger.run for each in done])
             for each in done:
                 each.settled = True
+
+
+def _lacks(seen: Seen, choice: Choice, now: float, policy: Policy) -> JobError | None:
+    """What this machine lacks, where the run would be given up but for backends that another one may be able to ask."""
+    if not choice.lacking:
+        return None
+    able = [offer for offer in seen.offers if offer.backend not in choice.lacking]
+    if not isinstance(decide(replace(seen, offers=able), now, policy), GiveUp):
+        return None
+    said = "; ".join(f"{name}: {error.message}" for name, error in choice.lacking.items())
+    hints = "; or ".join(error.hint for error in choice.lacking.values() if error.hint)
+    return JobError(f"no session can be asked for from here: {said}", hint=hints or None)
 
 
 def _holds(rest: Rest, now: float) -> bool:
