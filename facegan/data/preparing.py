@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -95,6 +96,7 @@ def prepare(options: Options, source: Source, into: Path, say: Say, *, processes
 
     Raises:
         BadInputError: too many pictures cannot be used (`skipping.TOLERATED`), or none can; no such column.
+            What was made until then goes: of this source nothing better can be made.
         FaceganError: the disk is full, or a process died; the work that was done is kept.
     """
     streams = _streams(options, source)
@@ -107,6 +109,9 @@ def prepare(options: Options, source: Source, into: Path, say: Say, *, processes
             made.move(into)
         manifest = _manifest(options, source, record, into)
         unfinished.sweep(into)
+    except BadInputError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     except OSError as error:
         raise FaceganError(
             f'"{error.filename or into}": {error.strerror or error}', hint="what was done is kept; repeat the command"

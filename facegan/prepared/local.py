@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -38,6 +39,15 @@ def list_local(home: Path, name: str | None = None) -> Iterator[tuple[str, str]]
             for digest in _folders(home / "data" / set_name):
                 if layout.is_digest(digest):  # others are being made, and begin with a dot
                     yield set_name, digest
+
+
+def list_unfinished(home: Path, name: str | None = None) -> Iterator[tuple[str, Path, int]]:
+    """Name, folder and bytes of what is being made or fetched on this machine, or was when its process died; sorted."""
+    for set_name in [name] if name is not None else _folders(home / "data"):
+        for found in _folders(home / "data" / set_name):
+            if found.startswith("."):
+                folder = home / "data" / set_name / found
+                yield set_name, folder, _size(folder)
 
 
 def find_local(home: Path, name: str | None = None, pass_over: PassOver = refuse) -> list[Manifest]:
@@ -170,8 +180,7 @@ def require_room(size_bytes: int, partial: Path) -> None:
     Raises:
         FaceganError: there is too little room; says how much is needed, and how much is free.
     """
-    there = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    wanted, free = size_bytes - there + MARGIN_BYTES, shutil.disk_usage(partial).free
+    wanted, free = size_bytes - _size(partial) + MARGIN_BYTES, shutil.disk_usage(partial).free
     if wanted > free:
         raise FaceganError(
             f'the data need {wanted / 1e6:,.0f} MB in "{partial.parent}", and {free / 1e6:,.0f} MB are free',
@@ -192,6 +201,15 @@ def _wrong(manifest: Manifest, images: Path, attributes: Path) -> Iterator[Findi
                     yield Finding(object=str(images), how=f"is damaged in bytes {at:,} to {at + piece.size - 1:,}")
     if Piece.of(attributes.read_bytes()) != manifest.attributes:
         yield Finding(object=str(attributes), how="has another SHA-256")
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder; of one that goes meanwhile, nothing."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _folders(path: Path) -> list[str]:

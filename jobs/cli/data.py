@@ -59,9 +59,9 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 @app.command(name="list")
 def list_data(store: options.Store = None, json: options.Json = False) -> None:
-    """List what is prepared, on this machine and in the store, and the known sets that are not."""
+    """List what is prepared, on this machine and in the store, what is unfinished, and the known sets that are not."""
     context = _context(store)
-    rows = [*_prepared(context), *_known(context)]
+    rows = [*_prepared(context), *_unfinished(context), *_known(context)]
     if json:
         output.as_json(rows)
         return
@@ -122,6 +122,22 @@ def _prepared(context: Context) -> Iterator[dict[str, Any]]:
             yield {"name": name, "digest": digest, "where": places, "state": f"damaged: {error.message}"}
         else:
             yield {**_row(manifest), "where": places, "state": "prepared"}
+
+
+def _unfinished(context: Context) -> Iterator[dict[str, Any]]:
+    """A row for each folder that is being made or fetched, or was when its process died."""
+    for name, folder, size in prepared.list_unfinished(context.settings.home):
+        is_fetched = layout.is_digest(folder.name[1:])
+        goes_on = "the next fetch" if is_fetched else f"the same facegan-job data prepare {name}"
+        yield {
+            "name": name,
+            "digest": None,
+            "where": [HERE],
+            "state": "unfinished",
+            "bytes": size,
+            "folder": str(folder),
+            "next": f"{goes_on} goes on with it; or delete {folder} when nothing works on it",
+        }
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

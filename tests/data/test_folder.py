@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from facegan.data import skipping
+from facegan.data import making, skipping
+from facegan.data.preparing import Options
 from facegan.data.sources import open_source
 from facegan.errors import BadInputError
 from tests.data.hostile import fill
@@ -51,3 +53,17 @@ def test_the_portraits(shared: Path) -> None:
     source = open_source("portraits", shared / "congress_faces" / "faces128.zip")
     assert len(source.items) == 531
     assert dict(source.skipped) == {}
+
+
+def test_what_is_refused_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    """Not even where no picture was looked at; and what a kill left of other pictures stays."""
+    asked, set_folder = Options(name="mine"), tmp_path / "data" / "mine"
+    junk = fill(tmp_path / "junk", {f"{n:02d}.jpg": b"junk" for n in range(11)})
+    for options in (asked, replace(asked, domains="age")):
+        with pytest.raises(BadInputError, match=r"cannot be used|unknown column"):
+            making.make(options, junk, tmp_path, print)
+        assert [path.name for path in set_folder.iterdir()] == [".lock"]
+    fill(making.unfinished(asked, tmp_path), {".preparing-1/images.npy": b"x"})
+    with pytest.raises(BadInputError, match="cannot be used"):
+        making.make(asked, junk, tmp_path, print)
+    assert len(list(set_folder.rglob(".preparing-1/images.npy"))) == 1

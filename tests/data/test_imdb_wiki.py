@@ -163,6 +163,34 @@ def test_both_in_one_folder(imdb: dict[str, bytes], wiki: dict[str, bytes], tmp_
     assert source.skipped == both | {"an image without a row": 1}
 
 
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz"])
+def test_both_archives_in_one_folder_are_what_they_are_unpacked(
+    imdb: dict[str, bytes], wiki: dict[str, bytes], tmp_path: Path, suffix: str
+) -> None:
+    unpacked = open_source("imdb-wiki", laid(imdb | wiki, tmp_path / "unpacked"))
+    folder = laid({"notes.zip": b"none", "._wiki_crop.tar": b"none"}, tmp_path / "downloads")
+    packed(imdb, folder / f"imdb_crop.{suffix}")
+    packed(wiki, folder / f"wiki_crop.{suffix}")
+    source = imdb_wiki.open_source(folder)
+    assert found(source) == found(unpacked)  # type: ignore[arg-type]
+    assert source.skipped == unpacked.skipped
+    again = pickle.loads(pickle.dumps(source.unpacked(tmp_path)))
+    for item in source.items:
+        assert again.picture(item) == source.picture(item) == (imdb | wiki)[item.name]
+
+
+def test_one_archive_in_a_folder_and_one_unpacked(
+    imdb: dict[str, bytes], wiki: dict[str, bytes], tmp_path: Path
+) -> None:
+    packed(wiki, tmp_path / "wiki_crop.tar")
+    assert found(imdb_wiki.open_source(tmp_path)) == kept(WIKI, "wiki_crop/")
+    laid(imdb, tmp_path)
+    both = kept(IMDB, "imdb_crop/") + kept(WIKI, "wiki_crop/")
+    assert found(imdb_wiki.open_source(tmp_path)) == both
+    laid(wiki | {"wiki_crop.tar": b"cut short", "imdb_crop.tar": b"too", "others.zip": b"?"}, tmp_path)
+    assert found(imdb_wiki.open_source(tmp_path)) == both, "what is unpacked is read, and not its archive"
+
+
 def test_the_mat_file_may_lie_elsewhere(wiki: dict[str, bytes], tmp_path: Path) -> None:
     files = {name.replace("wiki_crop/wiki.mat", "meta/wiki.mat"): content for name, content in wiki.items()}
     assert found(imdb_wiki.open_source(laid(files, tmp_path))) == kept(WIKI, "wiki_crop/")

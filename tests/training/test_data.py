@@ -204,9 +204,10 @@ def test_no_unfaithful_copy_takes_the_name_of_a_known_set(tmp_path: Path) -> Non
     wrong = tmp_path / "wrong.npz"
     np.savez(wrong, x_train=np.zeros((30, 28, 28), np.uint8), y_train=np.zeros(30, np.uint8))
     asked = dataclasses.replace(making.options(Data(name="mnist")))
-    with pytest.raises(DamagedError, match=r'wrong\.npz" is not "mnist": it makes 30 images'):
+    with pytest.raises(BadInputError, match=r'wrong\.npz" is not "mnist": it makes 30 images') as caught:
         making.make(asked, wrong, tmp_path, quiet)
-    assert list(prepared.list_local(tmp_path)) == []
+    assert "as PNG files" in str(caught.value.hint)
+    assert [path.name for path in (tmp_path / "data" / "mnist").iterdir()] == [".lock"]
     limited = dataclasses.replace(asked, limit=20)
     assert making.make(limited, wrong, tmp_path, quiet).count == 20, "part of a set has a digest of its own"
 

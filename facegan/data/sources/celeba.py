@@ -21,11 +21,12 @@ from facegan.data.archive import Entry, Folder, Listing, open_archive
 from facegan.data.pictures import Pictures, is_hidden
 from facegan.data.skipping import Skip, count, listed
 from facegan.data.source import Item
+from facegan.data.together import archives_in
 from facegan.errors import BadInputError
 
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 PARTITIONS = ("list_eval_partition.txt", "list_eval_partition.csv")
-PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
+WORDS = ("celeba",)  # in the names of its archives
 SUFFIXES = (".jpg", ".png")
 SIGNS = {"-1": 0, "0": 0, "1": 1}
 PARTS = {"0": 0, "1": 1, "2": 2}
@@ -69,9 +70,7 @@ def open_source(path: Path) -> Pictures:
 def _listings(path: Path) -> list[Listing]:
     """Return everything that may belong together: what the path names, the archives in it, the lists beside it."""
     here = open_archive(path)
-    packed = [entry for entry in here.entries if entry.base.endswith(PACKED)] if path.is_dir() else []
-    known = [entry for entry in packed if "celeba" in entry.base] or packed
-    archives = [] if _pictures_in(here) else [open_archive(path / entry.name) for entry in known]
+    archives = [] if _pictures_in(here) else archives_in(here, WORDS, others=True)
     return [here, *archives, _lists_of(path.parent)]
 
 
@@ -97,7 +96,9 @@ def _joined(path: Path, pictures: Listing, attributes: _Table, partitions: _Tabl
         else:
             items.append(Item(name=entry.base, values=values, at=entry.at))
         seen.add(stem)
-    count(skipped, skipping.NO_IMAGE, len(attributes.rows.keys() - seen))
+    unread = {stem for table in tables for stem, values in table.rows.items() if values is None} - seen
+    count(skipped, skipping.BROKEN_ROW, len(unread))
+    count(skipped, skipping.NO_IMAGE, len(attributes.rows.keys() - seen - unread))
     if not items:
         raise BadInputError(f'no picture in "{path}" belongs to a row of the attributes: {listed(skipped)}')
     columns = tuple(column for table in tables for column in table.columns)

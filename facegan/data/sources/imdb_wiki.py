@@ -1,8 +1,8 @@
 """IMDB-WIKI: faces of celebrities with age and gender (Rothe, Timofte and Van Gool, 2015).
 
-What a person has is `imdb_crop` or `wiki_crop`, or both, as folders or archives, each with its `.mat` file: a MATLAB
-struct `imdb` or `wiki` of one row a picture. Kept is what the thesis' script keeps (imdeepmind's
-processed-imdb-wiki-dataset), and what is left out is counted by its reason:
+What a person has is `imdb_crop` or `wiki_crop`, or both, as folders or archives, alone or beside each other in one
+folder, each with its `.mat` file: a MATLAB struct `imdb` or `wiki` of one row a picture. Kept is what the thesis'
+script keeps (imdeepmind's processed-imdb-wiki-dataset), and what is left out is counted by its reason:
 
 - the detector found a face (`face_score` is not minus infinity), and no second one (`second_face_score` is NaN);
 - the age is 0 to 101: whole years from the date of birth in the file's name to the 1st of January of
@@ -16,13 +16,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import itertools
 import math
 import multiprocessing
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from facegan.data.archive import Entry, Listing, open_archive
 from facegan.data.pictures import Pictures, is_hidden, is_picture
 from facegan.data.skipping import count
 from facegan.data.source import Item
+from facegan.data.together import archives_in, joined, placed
 from facegan.errors import BadInputError
 
 COLUMNS = ("age", "gender")
@@ -64,41 +66,74 @@ class Row:
     second_face_score: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Set:
+    """One of the two sets, where it is."""
+
+    listing: Listing
+    kind: str
+    mat: Entry
+
+
 def open_source(path: Path) -> Pictures:
     """The faces of `imdb_crop`, then those of `wiki_crop`, in the order of their `.mat` files.
 
+    What is unpacked is read, and no archive of it beside it.
+
     Args:
-        path: A folder, zip, tar or tar.gz with one of the two or both.
+        path: A folder, zip, tar or tar.gz with one of the two or both; or a folder of such archives.
 
     Raises:
         BadInputError: there is no `.mat` file or no picture for it, or it cannot be read.
     """
-    listing = open_archive(path)
-    skipped = dict(listing.skipped)
-    items: list[Item] = []
-    for kind in SETS:
-        if found := [entry for entry in listing.entries if entry.base == f"{kind}.mat" and not is_hidden(entry.name)]:
-            items += _set(listing, kind, min(found, key=lambda entry: _preferred(kind, entry)), skipped)
+    here = open_archive(path)
+    unpacked = {one.kind for one in _found([here]) if _pictures(one)[1]}
+    packed = archives_in(here, set(SETS) - unpacked, others=not unpacked)
+    found = list(_found([here, *packed]))
+    used = {one.listing.archive: one.listing for one in found} or {here.archive: here}
+    archives = list(used)
+    skipped: dict[str, int] = {}
+    for reason, times in itertools.chain.from_iterable(listing.skipped.items() for listing in used.values()):
+        count(skipped, reason, times)
+    items = [
+        replace(item, at=placed(archives.index(one.listing.archive), item.at, archives))
+        for one in found
+        for item in _items(one, skipped)
+    ]
     if not items:
         raise BadInputError(
             f'"{path}" is not IMDB-WIKI: it has no imdb.mat or wiki.mat with pictures beside it that can be used'
             f" ({skipping.listed(skipped) or 'nothing'} left out)",
-            hint="give the folder or archive imdb_crop or wiki_crop, with its .mat file inside",
+            hint="give imdb_crop or wiki_crop, a folder or archive with its .mat file inside, or the folder of both",
         )
-    return Pictures(archive=listing.archive, columns=COLUMNS, items=tuple(items), skipped=skipped)
+    return Pictures(archive=joined(archives), columns=COLUMNS, items=tuple(items), skipped=skipped)
+
+
+def _found(listings: Sequence[Listing]) -> Iterator[_Set]:
+    """Return each of the two sets that is there, from the place that has most pictures of it."""
+    for kind in SETS:
+        mats = ((listing, _mat(listing, kind)) for listing in listings)
+        places = [_Set(listing=listing, kind=kind, mat=mat) for listing, mat in mats if mat is not None]
+        if places:
+            yield max(places, key=lambda place: len(_pictures(place)[1]))
+
+
+def _mat(listing: Listing, kind: str) -> Entry | None:
+    found = (entry for entry in listing.entries if entry.base == f"{kind}.mat" and not is_hidden(entry.name))
+    return min(found, key=lambda entry: _preferred(kind, entry), default=None)
 
 
 def _preferred(kind: str, entry: Entry) -> tuple[bool, int, str]:
     return f"{kind}_crop/" not in f"/{entry.name}", entry.name.count("/"), entry.name
 
 
-def _set(listing: Listing, kind: str, mat: Entry, skipped: dict[str, int]) -> list[Item]:
+def _items(one: _Set, skipped: dict[str, int]) -> list[Item]:
     """The items of one of the two sets; adds to `skipped`."""
-    top, pictures = _pictures(listing, kind, mat)
+    top, pictures = _pictures(one)
     items = []
-    for row in rows(arrays.whole(listing.archive, mat), kind, called=mat.name):
+    for row in rows(arrays.whole(one.listing.archive, one.mat), one.kind, called=one.mat.name):
         entry = pictures.pop(row.path, None)
-        values = valued(row, kind)
+        values = valued(row, one.kind)
         if isinstance(values, str):
             count(skipped, values)
         elif entry is None:
@@ -109,12 +144,12 @@ def _set(listing: Listing, kind: str, mat: Entry, skipped: dict[str, int]) -> li
     return items
 
 
-def _pictures(listing: Listing, kind: str, mat: Entry) -> tuple[str, dict[str, Entry]]:
+def _pictures(one: _Set) -> tuple[str, dict[str, Entry]]:
     """The folder of a set's pictures, and these by their path in it: `imdb_crop/`, or where the .mat file is."""
-    inside = re.compile(rf"(?:.*/)?{kind}_crop/")
-    tops = {named[0] for entry in listing.entries if (named := inside.match(entry.name))}
-    top = min(tops, key=lambda name: (len(name), name)) if tops else mat.name.removesuffix(mat.base)
-    found = (entry for entry in listing.entries if entry.name.startswith(top) and is_picture(entry.base))
+    inside = re.compile(rf"(?:.*/)?{one.kind}_crop/")
+    tops = {named[0] for entry in one.listing.entries if (named := inside.match(entry.name))}
+    top = min(tops, key=lambda name: (len(name), name)) if tops else one.mat.name.removesuffix(one.mat.base)
+    found = (entry for entry in one.listing.entries if entry.name.startswith(top) and is_picture(entry.base))
     return top, {entry.name.removeprefix(top): entry for entry in found if not is_hidden(entry.name)}
 
 

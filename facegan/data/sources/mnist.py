@@ -1,4 +1,4 @@
-"""MNIST: 60,000 handwritten digits of 28x28, in Keras' `mnist.npz` or in the four IDX files of its authors."""
+"""MNIST: 60,000 handwritten digits of 28x28, in Keras' `mnist.npz` or in two IDX files of its authors."""
 
 from __future__ import annotations
 

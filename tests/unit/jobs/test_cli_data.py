@@ -52,6 +52,22 @@ def test_one_that_is_damaged_or_unfinished_hides_no_other(cli: Cli, home: Path, 
     assert {one["name"] for one in cli("data", "list", "--json").json()} >= {"good", "bad", "half"}
 
 
+def test_what_a_kill_left_is_shown_with_its_size_and_where_it_is(cli: Cli, home: Path) -> None:
+    datasets.prepare(home, "good")
+    left = home / "data" / "my-faces" / ".made-0123"
+    (left / ".preparing-4567").mkdir(parents=True)
+    (left / ".preparing-4567" / layout.IMAGES).write_bytes(bytes(2_500_000))
+    (left.parent / ".lock").touch()
+    said = row(cli, "my-faces")
+    assert said.split()[:2] == ["my-faces", "2.5"]
+    goes_on = "the same facegan-job data prepare my-faces goes on with it"
+    assert f"on this machine, unfinished, {goes_on}; or delete {left} when nothing works on it" in said
+    (left.parent / f".{'1' * 64}").mkdir()
+    fetched, made = (one for one in cli("data", "list", "--json").json() if one["state"] == "unfinished")
+    assert (made["name"], made["folder"], made["bytes"]) == ("my-faces", str(left), 2_500_000)
+    assert fetched["next"].startswith("the next fetch goes on with it")
+
+
 def test_what_is_whole_is_said_to_be(cli: Cli, home: Path, file_store: ObjectStore) -> None:
     made = datasets.fill(file_store, home)
     said = cli("data", "verify")
