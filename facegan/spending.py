@@ -1,7 +1,7 @@
 """What a run's sessions cost: each one's hours times the price that its `intent` says; a pure function.
 
 By the store's clock. A session is counted from when it was launched until it ended; one that could not say so itself,
-until it was found to be gone, but no longer than its machine can outlive what was heard of it last (`OUTLIVES_MS`).
+until it was found to be gone, but no longer than it may hang: its own watchdog ends it, and its machine with it.
 Where waiting costs nothing, it is counted from its lease. One that has not begun counts to now. The price is what was
 believed when it was asked for, and is history.
 """
@@ -15,8 +15,8 @@ from facegan.experiment import Json
 from facegan.hours.stays import Stay
 
 HOUR_MS = 3_600_000
-OUTLIVES_MS = 900_000
-"""A session that hangs is ended by its own watchdog, after `session.stall_s` (ten minutes), and its machine with it."""
+ENDING_MS = 300_000
+"""How long a machine may be there after its session was ended by its watchdog."""
 
 WAITS_FOR_NOTHING = frozenset({"batch"})
 """Backends whose jobs wait in a queue, for hours maybe, before there is a machine to pay for."""
@@ -115,5 +115,5 @@ def _ms(stay: Stay, until: int) -> int:
             return 0
         begin = stay.leased
     if stay.leased is not None and not stay.has_reported:
-        end = min(end, (stay.heard or stay.leased) + OUTLIVES_MS)
+        end = min(end, (stay.heard or stay.leased) + stay.stall + ENDING_MS)
     return max(0, end - begin)

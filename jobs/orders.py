@@ -176,9 +176,10 @@ def committed(ledger: Ledger) -> Spending:
     """What the run may have cost in the end, should nothing more be asked for.
 
     What may live on is counted with all the time that it was given: what is asked for beside it is paid from the rest.
+    It is the run as the caller has it in hand: one that was asked for since would seem to have spent all it may take.
     """
     limits = {each.number: each.limit_s for each in ledger.fold.open if each.limit_s is not None}
-    return spending(hours.read(ledger).sessions, limits, ledger.writer.wall_s())
+    return spending(hours.as_read(ledger).sessions, limits, ledger.writer.wall_s())
 
 
 def following(ledger: Ledger, where: Place, number: int) -> OpenSession:

@@ -16,6 +16,8 @@ from facegan.experiment import Json
 from facegan.ledger import Entry, Ledger
 from facegan.storage.base import ObjectStore
 
+STALL = 600_000  # milliseconds, where an experiment does not say
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
@@ -28,7 +30,7 @@ class Stay:
     version that did not say. `price` is what its place asks, as its `intent` has it. `first` and `last` are the steps
     it continued from and last committed; `join` says how much may be claimed of the bits where it continued, "exact" or
     "statistical". `device` and `software`, values by name, are what it computed with. Of these, what a session says
-    when it has restored is empty before.
+    when it has restored is empty before. `stall` is for how long it may go on without a step, before it ends itself.
     """
 
     number: int
@@ -56,6 +58,7 @@ class Stay:
     last: int = 0
     outcome: str = "open"
     why: str = ""
+    stall: int = STALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +81,17 @@ def as_read(ledger: Ledger, known: dict[int, Entry] | None = None) -> Stays:
     """The same, to the newest entry that this process has read so far."""
     at = _times(ledger)
     found: dict[int, Stay] = {}
-    until = at[0]
+    until, stall = at[0], STALL
     for entry in _telling(ledger, {} if known is None else known):
         before = dict(found)
+        if entry.kind == "created":
+            stall = _ms(entry.body["experiment"]["session"]["stall_s"])
         if entry.kind in _TELLS:
             _TELLS[entry.kind](found, entry, at[entry.seq])
         if found != before:  # what else is appended, a copy to MLflow say, is no time of the run's
             until = at[entry.seq]
-    sessions = tuple(_heard(ledger.store, ledger.run, found[number]) for number in sorted(found))
+    told = (replace(found[number], stall=stall) for number in sorted(found))
+    sessions = tuple(_heard(ledger.store, ledger.run, stay) for stay in told)
     until = max([until, *(stay.heard for stay in sessions if stay.heard is not None and stay.ended is None)])
     return Stays(run=ledger.run, created=at[0], until=until, sessions=sessions)
 

@@ -12,16 +12,20 @@ from facegan.experiment import Json
 from facegan.process import Life
 from jobs.backends.base import Allowance, Backend, Capabilities, Fate, Hand, Order
 from jobs.backends.base import Machine as Hardware
-from jobs.refusals import Capacity, Uncertain
+from jobs.refusals import Auth, Capacity, InvalidJob, Uncertain
 from jobs.refusals import Quota as QuotaRefusal
 from jobs.rehearsal.clock import Clock
 from jobs.rehearsal.machine import BEGAN, Machine
 from jobs.rehearsal.process import Process
-from jobs.rehearsal.script import Script
+from jobs.rehearsal.script import Denial, Script
 from jobs.rehearsal.terms import Terms
 
 LEAST_S = 60.0  # of a quota; a place takes no session for less
+REMEMBERED_S = 3600.0  # for which a forgetful place knows a session that has ended
+SURE_S = 300.0  # for which a place has not known a session that it once had, until that is evidence
 NOTHING_S = 300.0  # of a quota: a session is not worth its start for less
+
+DENIALS = {"auth": Auth, "invalid": InvalidJob}
 
 
 class Town(Protocol):
@@ -43,6 +47,9 @@ class Site:
     silences: Sequence[tuple[float, float]] = ()
     machines: dict[tuple[str, int], Machine] = field(default_factory=dict)
     asked: int = 0
+    denials: Sequence[Denial] = ()
+    is_forgetful: bool = False
+    missed: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def busy(self) -> bool:
@@ -50,6 +57,25 @@ class Site:
 
     def is_silent(self) -> bool:
         return any(begins <= self.town.clock.now < ends for begins, ends in self.silences)
+
+    def known(self, run: str, number: int) -> Machine | None:
+        """The session of that name, as far as the place knows it now."""
+        machine, now = self.machines.get((run, number)), self.town.clock.now
+        if machine is None or now < machine.asked + machine.stay.hidden_s:
+            return None
+        return None if self.has_forgotten(machine) else machine
+
+    def has_forgotten(self, machine: Machine) -> bool:
+        return self.is_forgetful and machine.ended is not None and self.town.clock.now > machine.ended + REMEMBERED_S
+
+    def missing_s(self, machine: Machine) -> float:
+        """For how long those who asked have been told that it is not known."""
+        now = self.town.clock.now
+        return now - self.missed.setdefault((machine.run, machine.number), now)
+
+    def denial(self) -> str | None:
+        now = self.town.clock.now
+        return next((each.kind for each in self.denials if each.begins <= now < each.ends), None)
 
     def used_s(self, period: int | None = None) -> float:
         """How long sessions have run, in one period of the quota or in all."""
@@ -156,7 +182,7 @@ class Spot(Backend):
 
     def look_up(self, order: Order) -> Json | None:
         self._ask()
-        machine = self._site.machines.get((order.run, order.number))
+        machine = self._site.known(order.run, order.number)
         return machine.ref if machine is not None and machine.ended is None else None
 
     def fate(self, ref: Json) -> Fate:
@@ -164,7 +190,15 @@ class Spot(Backend):
             self._ask()
         except Uncertain:
             return Fate(life=Life.UNKNOWN)
-        machine = self._site.machines.get((str(ref.get("run")), int(ref.get("number", 0))))
+        run, number = str(ref.get("run")), int(ref.get("number", 0))
+        once, machine = self._site.machines.get((run, number)), self._site.known(run, number)
+        if once is not None and once.is_known and self._site.has_forgotten(once):
+            is_sure = self._site.missing_s(once) >= SURE_S
+            return (
+                Fate(life=Life.GONE, why=f"{self.name} does not know it any more")
+                if is_sure
+                else Fate(life=Life.UNKNOWN)
+            )
         if machine is None or not machine.is_known:
             return Fate(life=Life.UNKNOWN)
         return Fate(life=Life.ALIVE) if machine.ended is None else Fate(life=Life.GONE, why=machine.why)
@@ -195,6 +229,11 @@ class Spot(Backend):
         answer = site.town.script.answer(site.name, number, clock.now, terms)
         if answer == "silent, not made":
             raise Uncertain(f"{self.name} does not answer")
+        before = site.machines.get((order.run, order.number))
+        if before is not None and before.ended is None and site.known(order.run, order.number) is None:
+            return before.ref  # names are unique there, seen or not
+        if (kind := site.denial()) is not None:
+            raise DENIALS[kind](f"{self.name} does not let anybody in" if kind == "auth" else "no such session can run")
         if terms.quota is not None and site.busy:
             raise Capacity(f"{self.name} runs one session of an account at a time")
         if site.left_s() < LEAST_S:

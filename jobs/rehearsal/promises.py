@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,8 @@ from facegan import layout
 from facegan.experiment import Json
 from jobs.budget import Budget
 from jobs.errors import Exit, JobError
+from jobs.rehearsal import reasons
+from jobs.rehearsal.history import JUST_S, End, Line
 from jobs.rehearsal.machine import BEGAN, Machine
 from jobs.rehearsal.place import Site
 
@@ -34,44 +36,17 @@ class BrokenError(JobError):
 
 
 @dataclass(kw_only=True, eq=False)
-class Line:
-    """The entries of one run as they were written, as far as the promises go."""
-
-    seq: int = -1
-    digest: str = "0" * 64
-    steps: int = 0
-    newest: int = 0
-    open: dict[int, str] = field(default_factory=dict)
-    leased: dict[int, str] = field(default_factory=dict)
-    holder: int | None = None
-    tip: tuple[int, int] | None = None
-    committed: list[tuple[int, int]] = field(default_factory=list)
-    named: dict[str, str] = field(default_factory=dict)
-    pruned: set[str] = field(default_factory=set)
-    keys: dict[int, str] = field(default_factory=dict)
-    asked_at: dict[int, float] = field(default_factory=dict)
-    ended_at: dict[int, float] = field(default_factory=dict)
-    asked_of: dict[int, str] = field(default_factory=dict)
-    leased_at: dict[int, float] = field(default_factory=dict)
-    heard_at: dict[int, float] = field(default_factory=dict)
-    reported: set[int] = field(default_factory=set)
-    refused: dict[str, tuple[int, float]] = field(default_factory=dict)
-
-    @property
-    def reached(self) -> int:
-        return max((step for _, step in self.committed), default=0)
-
-
-@dataclass(kw_only=True, eq=False)
 class Promises:
     """Sees every change of the store, by the `now` of the rehearsal. `fail` is told of the first broken promise."""
 
     sites: Mapping[str, Site]
     now: Callable[[], float]
     fail: Callable[[BrokenError], object]
-    budget: Budget = field(default_factory=Budget)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    places: Sequence[str] = ()
     lines: dict[str, Line] = field(default_factory=dict)
     checked: int = 0
+    unlucky: set[str] = field(default_factory=set)
 
     def witness(self, verb: str, key: str, data: bytes) -> None:
         """A change of the store, before it is made; of a new object, after it."""
@@ -83,8 +58,6 @@ class Promises:
                 self._enter(run, self.lines.setdefault(run, Line()), data)
             elif rest.startswith("checkpoints/") and run in self.lines:
                 self._object(run, self.lines[run], verb, key, data)
-            elif rest.startswith("sessions/") and run in self.lines:
-                self._heard(self.lines[run], rest.split("/")[1])
             self._spending(run)
         except BrokenError as broken:
             self.fail(broken)
@@ -105,15 +78,9 @@ class Promises:
         check = getattr(self, f"_{kind}", None)
         if check is not None:
             check(run, line, entry)
-        if kind in HOLDERS_OWN | {"lease", "report"}:
-            self._heard(line, str(number or line.holder))
         if kind in {"report", "lost", "refused"}:
             self._require(number in line.open, run, f"{kind} of session {number}, which is not open")
             self._end(line, entry)
-
-    def _heard(self, line: Line, number: str) -> None:
-        if number.isdecimal():
-            line.heard_at[int(number)] = self.now()
 
     def _end(self, line: Line, entry: Json) -> None:
         number = entry["session"]
@@ -124,6 +91,18 @@ class Promises:
             line.refused[name] = (number, datetime.fromisoformat(entry["until"]).timestamp() - BEGAN)
         if entry["kind"] == "report":
             line.reported.add(number)
+        ended = End(
+            number=number,
+            place=name,
+            outcome=str(entry.get("outcome") or entry["kind"]),
+            began=line.began[number],
+            step=line.reached,
+            at=self.now(),
+            leased=number in line.leased,
+            restored=number in line.restored,
+            refusal=entry.get("refusal"),
+        )
+        line.ends.append(ended)
 
     def _created(self, _run: str, line: Line, entry: Json) -> None:
         line.steps = entry["experiment"]["training"]["steps"]
@@ -131,13 +110,21 @@ class Promises:
     def _intent(self, run: str, line: Line, entry: Json) -> None:
         number = entry["session"]
         self._require(number == line.newest + 1, run, f"session {number} was asked for after {line.newest}")
+        self._require(not line.cancelled, run, f"session {number} was asked for, and the run is cancelled")
+        heeds = bool(entry.get("resume")) or not line.stopped
+        self._require(heeds, run, f"session {number} was asked for, and the user has said stop")
         beside = f"session {number} was asked for beside {sorted(line.open)}"
         by_itself = "machine" in entry  # its number was leased by another: whether that one lives, `_lease` asks
         self._require(bool(entry.get("resume")) or by_itself or not line.open, run, beside)
         self._require(line.reached < line.steps, run, f"session {number} was asked for, and nothing is left to do")
         if not entry.get("resume") and not by_itself:
             self._asked(run, line, number, entry["backend"])
-        line.newest = number
+            self._alone(run, line, number)
+        if entry.get("resume"):
+            line.resumed_at.append(self.now())
+            line.stopped = False
+            self.unlucky.discard(run)
+        line.newest, line.began[number] = number, line.reached
         line.open[number] = line.asked_of[number] = entry["backend"]
         line.asked_at[number] = self.now()
 
@@ -148,6 +135,23 @@ class Promises:
         self._require(not is_early, run, f"session {number} was asked of {name} before it has more, as it had said")
         in_vain = self.sites[name].is_used_up(KNOWN_S)
         self._require(not in_vain, run, f"session {number} was asked of {name}, whose quota was known to be used up")
+        never = f"session {number} was asked of {name}, which had said twice that it never will"
+        self._require(not line.never(name, self.now() + JUST_S), run, never)
+
+    def _alone(self, run: str, line: Line, number: int) -> None:
+        """Nothing that was asked for before is still at its place, but what has reported, or was made too late."""
+        for machine in self._machines(run):
+            ended = line.ended_at.get(machine.number)
+            is_late = ended is not None and machine.asked >= ended
+            is_there = machine.ended is None and not line.has_reported(machine.number, machine.holder)
+            beside = f"session {number} was asked for, and {machine.number} was still at {machine.place}"
+            self._require(is_late or not is_there, run, beside)
+
+    def _stop(self, _run: str, line: Line, _entry: Json) -> None:
+        line.stopped = True
+
+    def _cancel(self, _run: str, line: Line, _entry: Json) -> None:
+        line.cancelled = True
 
     def _lease(self, run: str, line: Line, entry: Json) -> None:
         number = entry["session"]
@@ -158,11 +162,15 @@ class Promises:
             both = f"session {number} leased the run while session {held_by} lived on {machine.place} and held it"
             self._require(held_by is None or machine.holder == entry["by"], run, both)
         line.leased[number], line.holder, line.tip = entry["by"], number, None
-        line.leased_at[number] = self.now()
 
     def _restored(self, run: str, line: Line, entry: Json) -> None:
-        whole = entry["damaged"] or entry["step"] == line.reached
-        self._require(bool(whole), run, f"a session went on from {entry['step']}, and {line.reached} was committed")
+        self._require(not entry["damaged"], run, f"what was committed was taken for damaged: {entry['damaged']}")
+        line.restored.add(line.holder or 0)
+        self._require(
+            entry["step"] == line.reached,
+            run,
+            f"a session went on from {entry['step']}, and {line.reached} was committed",
+        )
         line.tip = (-1, 0) if entry["checkpoint"] is None else (entry["checkpoint"], entry["step"])
 
     def _checkpoint(self, run: str, line: Line, entry: Json) -> None:
@@ -187,7 +195,10 @@ class Promises:
         number = entry["session"]
         for machine in self._machines(run):
             lives = machine.lives and line.leased.get(number) == machine.holder
-            said = f"session {number} was declared lost ({entry['why']}) while it lived on {machine.place}"
+            waits = machine.number == number and machine.ended is None and not line.has_reported(number, machine.holder)
+            lives = lives or waits
+            how = "lived on" if machine.lives else "waited at"
+            said = f"session {number} was declared lost ({entry['why']}) while it {how} {machine.place}"
             self._require(not lives, run, said)
 
     def _object(self, run: str, line: Line, verb: str, key: str, data: bytes) -> None:
@@ -203,35 +214,65 @@ class Promises:
         self._budgets(run)
 
     def _budgets(self, run: str) -> None:
-        machines = self._machines(run)
-        counted = {machine: self._counted_s(run, machine) / 3600.0 for machine in machines}
+        machines, allowed = self._machines(run), self._allowed(run)
+        counted = {machine: self._was_there_s(machine) / 3600.0 for machine in machines}
         paid = sum(hours * machine.usd_h for machine, hours in counted.items())
-        over = self.budget.usd is not None and paid > self.budget.usd + CENT
-        self._require(not over, run, f"{paid:.2f} USD were paid, and {self.budget.usd} USD are allowed")
+        over = allowed.usd is not None and paid > allowed.usd + CENT
+        self._require(not over, run, f"{paid:.2f} USD were paid, and {allowed.usd} USD are allowed")
         hours = sum(counted.values())
-        over = self.budget.hours is not None and hours > self.budget.hours + EPSILON_S / 3600.0
-        self._require(not over, run, f"{hours:.2f} h were used, and {self.budget.hours} h are allowed")
+        over = allowed.hours is not None and hours > allowed.hours + EPSILON_S / 3600.0
+        self._require(not over, run, f"{hours:.2f} h were used, and {allowed.hours} h are allowed")
 
-    def _counted_s(self, run: str, machine: Machine) -> float:
-        """How long a machine was there, less what nobody can know of: before its session had leased the run, and, of
-        one that could not say how it ended, after it was heard of last.
+    def _allowed(self, run: str) -> Budget:
+        return self.budgets.get(run, Budget())
+
+    def given_up(self, run: str, why: str, allowed: Budget) -> None:
+        """A watch with this budget has given the run up."""
+        affords = self.affords(run, allowed)
+        ground = reasons.holds(why, self.lines[run], self.now(), self.places, affords=affords)
+        if not ground:
+            self.fail(BrokenError(f"{run}: it was given up without ground: {why}"))
+        elif reasons.is_by_luck(why):
+            self.unlucky.add(run)
+
+    def has_to_end(self, run: str) -> bool:
+        """Whether every step of it has to be there in the end: nothing but the program could have kept it from that."""
+        line = self.lines[run]
+        return self.affords(run) and run not in self.unlucky and not line.cancelled and not line.stopped
+
+    def is_there(self, run: str) -> bool:
+        return any(machine.ended is None for machine in self._machines(run))
+
+    def quiet_s(self, run: str) -> float:
+        """For how long no session of it has been anywhere; 0 while one is."""
+        ended = [self.now() if machine.ended is None else machine.ended for machine in self._machines(run)]
+        return self.now() - max(ended, default=0.0)
+
+    def close(self, run: str) -> None:
+        """What holds of a run that is over.
+
+        Raises:
+            BrokenError: it does not.
         """
-        line, number, now = self.lines.get(run, Line()), machine.number, self.now()
+        for machine in self._machines(run):
+            left = f"session {machine.number} is still at {machine.place}, and the run is over"
+            self._require(machine.ended is not None, run, left)
+        self._spending(run)
+
+    def _was_there_s(self, machine: Machine) -> float:
+        """How long there was something to pay for, whatever anybody knew of it."""
         if machine.began is None:
             return 0.0
-        ended = now if machine.ended is None else machine.ended
-        if machine.ended is not None and number not in line.reported:
-            ended = min(ended, max(machine.began, line.heard_at.get(number, ended)))
-        return max(0.0, ended - max(machine.began, line.leased_at.get(number, machine.began)))
+        return (self.now() if machine.ended is None else machine.ended) - machine.began
 
-    def affords(self, run: str) -> bool:
+    def affords(self, run: str, allowed: Budget | None = None) -> bool:
         """Whether the budget surely pays for one more session of the run, however its sessions are counted."""
-        line, now = self.lines[run], self.now()
+        line, now, budget = self.lines[run], self.now(), allowed or self._allowed(run)
         took_s = {number: line.ended_at.get(number, now) - at for number, at in line.asked_at.items()}
         usd_h = {each.place: each.usd_h for each in self._machines(run)}
         paid = sum(seconds / 3600.0 * usd_h.get(line.asked_of[number], 0.0) for number, seconds in took_s.items())
-        usd = self.budget.usd is None or self.budget.usd - paid > START_S / 3600.0 * DEAR
-        hours = self.budget.hours is None or self.budget.hours * 3600.0 - sum(took_s.values()) > START_S
+        usd = budget.usd is None or budget.usd - paid > START_S / 3600.0 * DEAR
+        hours = budget.hours is None or budget.hours * 3600.0 - sum(took_s.values()) > START_S
         return usd and hours
 
     def _machines(self, run: str) -> list[Machine]:

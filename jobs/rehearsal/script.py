@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.rehearsal.terms import DAY_S, HOUR_S, Terms
+
+AT_ONCE = frozenset({"local", "docker"})  # the user's own machines have no queue, and know what they have made
+MOST_HIDDEN_S = 50.0
+CANCELS = 1 / 3  # of the users who say something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,9 @@ class Troubles:
     Places are silent, and the store is down, so many times a week, for some hours or minutes. One answer of the store
     in `lost` gets lost. Machines are taken `haste` times as often as elsewhere. Watches are `killed`, or have a
     `twin`, and beside all of them one may be `staying`. From `until_s` on, nothing of it happens any more.
+    Sessions: `queued` ones wait for hours. Places: those that are `slow` do not know at once what they have made,
+    `forgetful` ones not for long what has ended, and `denying` ones let nobody in, or take no such session, for hours
+    or for good. To runs: of so many, the user `says` something: stop, and resume later, or cancel.
     """
 
     silent: float = 0.0
@@ -33,6 +40,11 @@ class Troubles:
     killed: float = 0.0
     twin: float = 0.0
     staying: float = 0.0
+    queued: float = 0.0
+    slow: float = 0.0
+    forgetful: float = 0.0
+    denying: float = 0.0
+    says: float = 0.0
     until_s: float = 10 * 365 * DAY_S
 
 
@@ -53,6 +65,11 @@ HARSH = Troubles(
     killed=0.3,
     twin=0.3,
     staying=0.3,
+    queued=0.05,
+    slow=0.3,
+    forgetful=0.3,
+    denying=0.2,
+    says=0.1,
     until_s=5 * DAY_S,
 )
 """As no week should be."""
@@ -63,7 +80,7 @@ class Stay:
     """What a session is in for: it begins after `wait_s`, and `how` it ends, unless it does so by itself before.
 
     `after_s` is how long it has, `at_operation` which operation of the store is its last, and `torn` says that this
-    operation is done.
+    operation is done. `hidden_s` is how long its place does not know of it.
     """
 
     wait_s: float
@@ -71,6 +88,7 @@ class Stay:
     after_s: float | None = None
     at_operation: int | None = None
     torn: bool = False
+    hidden_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +99,15 @@ class Visit:
     torn: bool = False
     twin_after_s: float | None = None
     elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """From when to when a place says no to everybody, and which kind of no."""
+
+    begins: float
+    ends: float
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +129,38 @@ class Script:
         return "capacity" if luck.random() < terms.crowded else "ok"
 
     def stay(self, run: str, number: int, place: str, now: float, terms: Terms) -> Stay:
+        found = self._stay(run, number, place, now, terms)
+        luck, troubles = self.luck("queue", run, number, place, now), self.troubles
+        if not self._bad(now) or place in AT_ONCE:
+            return found
+        wait_s = luck.uniform(HOUR_S / 2, 6 * HOUR_S) if luck.random() < troubles.queued else found.wait_s
+        return replace(found, wait_s=wait_s, hidden_s=luck.uniform(0.0, MOST_HIDDEN_S) if self.is_slow(place) else 0.0)
+
+    def is_slow(self, place: str) -> bool:
+        return self.luck("slow", place).random() < self.troubles.slow
+
+    def is_forgetful(self, place: str) -> bool:
+        return self.luck("memory", place).random() < self.troubles.forgetful
+
+    def denials(self, place: str) -> Sequence[Denial]:
+        luck = self.luck("denials", place)
+        if luck.random() >= self.troubles.denying:
+            return ()
+        begins, until_s = luck.choice((0.0, luck.uniform(0.0, DAY_S))), self.troubles.until_s
+        ends = luck.choice((begins + luck.uniform(HOUR_S / 2, DAY_S), until_s))
+        return (Denial(begins=begins, ends=min(ends, until_s), kind=luck.choice(("auth", "invalid"))),)
+
+    def words(self, run: str) -> Sequence[tuple[float, str]]:
+        """What the user says of a run, and when."""
+        luck = self.luck("words", run)
+        if luck.random() >= self.troubles.says:
+            return ()
+        at = luck.uniform(0.0, 1.5 * DAY_S)
+        if luck.random() < CANCELS:
+            return ((at, "cancel"),)
+        return ((at, "stop"), (at + luck.uniform(HOUR_S / 2, 1.25 * DAY_S), "resume"))
+
+    def _stay(self, run: str, number: int, place: str, now: float, terms: Terms) -> Stay:
         luck, troubles = self.luck("stay", run, number, place), self.troubles
         low, likely, high = terms.wait_s
         wait_s = luck.triangular(low, high, likely)

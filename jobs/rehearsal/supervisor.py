@@ -11,8 +11,9 @@ from facegan.errors import FaceganError
 from facegan.ledger import Entry, Ledger, Writer
 from facegan.storage.base import ObjectStore
 from facegan.storage.retry import PatientStore
-from jobs import launch
+from jobs import launch, word
 from jobs.backends.base import Backend
+from jobs.budget import Budget
 from jobs.context import Context
 from jobs.refusals import Refusal, Uncertain
 from jobs.rehearsal.clock import Clock
@@ -21,6 +22,7 @@ from jobs.rehearsal.machine import BEGAN
 from jobs.rehearsal.place import Desk, Site, Spot
 from jobs.rehearsal.process import Process
 from jobs.rehearsal.promises import BrokenError
+from jobs.rehearsal.reasons import is_of_money
 from jobs.rehearsal.script import Script, Visit
 from jobs.settings import Settings
 from jobs.supervision.actions import GiveUp, Leave, Rest, Wait
@@ -33,6 +35,8 @@ EVERY_S = 900.0  # as cron and GitHub Actions have it
 NAP_S = 240.0  # that a watch which stays lets pass at least between two looks: its machine sleeps a lot
 ANSWER_S = 0.2  # that an answer of the store takes, when it takes any time
 SLOW = 0.25  # of its answers
+MORE = 1.5  # times as much, then
+AGAIN_S = 600.0  # after which the user says it again, where it was not heard
 SLEPT_ON_S = 8 * 3600.0  # after which the user sees that a run was given up, and tries it again
 
 
@@ -76,9 +80,16 @@ class Told(Protocol):
     def tell(self, run: str, what: str, why: str, *, place: str = "") -> None: ...
 
 
+GivenUp = Callable[[str, str, Budget], object]
+"""Is told of a run, why it is given up, and with which budget that was decided."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Supervisor:
-    """Every process that watches. `resumes` is how often the user tries a run again that was given up."""
+    """Every process that watches. `resumes` is how often the user tries a run again that was given up.
+
+    `budgets` are what each run may take now, which its user may raise so often as it `raises`.
+    """
 
     clock: Clock
     script: Script
@@ -90,6 +101,9 @@ class Supervisor:
     runs: Sequence[str]
     told: Told
     resumes: int
+    budgets: dict[str, Budget]
+    heard: GivenUp
+    raises: int = 0
     limits: Mapping[str, str] = field(default_factory=dict)
     visits: int = 0
     killed: int = 0
@@ -106,6 +120,9 @@ class Supervisor:
         if staying is not None:
             process = self._process("staying", staying)
             process.begin(lambda: self._stay(self.context(process, self._desks[1])))
+        for run in self.runs:
+            for at, what in self.script.words(run):
+                self.clock.at(at, lambda run=run, what=what: self._word(run, what))  # type: ignore[misc]
         while not is_over():
             visit = self.script.visit(self.visits, self.clock.now)
             self._begin(visit, self._desks[0])
@@ -171,7 +188,8 @@ class Supervisor:
             rest = rests.get(run)
             if not isinstance(rest, GiveUp) and not (isinstance(rest, Leave) and rest.over):
                 raise BrokenError(f"{run}: a watch that stays has left it although it is not over")
-            if isinstance(rest, Leave) and not context.ledger(run).refresh().finished:
+            fold = context.ledger(run).refresh()
+            if isinstance(rest, Leave) and not (fold.finished or fold.cancel or self._was_stopped(run)):
                 raise BrokenError(f"{run}: a watch that stays took it to be over, and it is not finished")
 
     def _watching(self, context: Context, runs: Sequence[str]) -> Watch:
@@ -180,10 +198,14 @@ class Supervisor:
             settings=context.settings,
             backends=relay.backends,
             gpu=relay.gpu,
-            budget=relay.budget,
+            budget=self._budget(),
             auto=relay.auto,
         )
-        return Watch(context=context, allowed=allowed, voice=_Voice(self), names=runs)
+        return Watch(context=context, allowed=allowed, voice=_Voice(self, allowed.budget), names=runs)
+
+    def _budget(self) -> Budget:
+        """What is typed at a watch: of all runs one."""
+        return self.budgets[self.runs[0]]
 
     def _watch(self, context: Context) -> None:
         going_on = [run for run in self.runs if run not in self._given_up]
@@ -204,9 +226,47 @@ class Supervisor:
             return
         self._given_up.add(run)
         self.told.tell(run, "given up", why)
-        if "budget" not in why and "allowed" not in why and self.resumed.get(run, 0) < self.resumes:
+        pays = not is_of_money(why) or self._raises()
+        if pays and self.resumed.get(run, 0) < self.resumes:
             self._comes.add(run)
             self.clock.at(self.clock.now + SLEPT_ON_S, lambda: self._user(run))
+
+    def _raises(self) -> bool:
+        """Whether the user allows more: of several runs, one budget is typed for all."""
+        if self.raises == 0:
+            return False
+        self.raises -= 1
+        for run, budget in self.budgets.items():
+            usd, hours = (None if most is None else MORE * most for most in (budget.usd, budget.hours))
+            self.budgets[run] = replace(budget, usd=usd, hours=hours)
+        return True
+
+    def _was_stopped(self, run: str) -> bool:
+        return any(what == "stop" and at <= self.clock.now for at, what in self.script.words(run))
+
+    def _word(self, run: str, what: str) -> None:
+        process = self._process(what, Visit())
+        process.begin(lambda: self._say(run, what, self.context(process, self._desks[0])))
+
+    def _say(self, run: str, what: str, context: Context) -> None:
+        """The user says stop, resume or cancel, until it is heard, or there is nothing to be said it of."""
+        self.told.tell(run, what, "the user says so")
+        while True:
+            try:
+                if what == "resume":
+                    if not context.ledger(run).refresh().stop:
+                        return
+                    self._given_up.discard(run)
+                    self._resume(run, context)
+                elif what == "stop":
+                    word.stop(context, context.ledger(run))
+                else:
+                    word.cancel(context, context.ledger(run))
+            except FaceganError as error:
+                self.told.tell(run, "trouble", error.message)
+                self.clock.sleep(AGAIN_S)
+            else:
+                return
 
     def _user(self, run: str) -> None:
         process = self._process("user", Visit())
@@ -217,20 +277,23 @@ class Supervisor:
         self.resumed[run] = self.resumed.get(run, 0) + 1
         self._comes.discard(run)
         self._given_up.discard(run)
-        ledger = context.ledger(run)
         self.told.tell(run, "resume", "the user tries it again")
         try:
-            where = replace(first(context, self.relay, None, _quiet), relay=self.relay.to_json())
-            launch.resume(context, ledger, where, None, _quiet)
+            self._resume(run, context)
         except FaceganError as error:
             self.told.tell(run, "trouble", error.message)
+
+    def _resume(self, run: str, context: Context) -> None:
+        relay = replace(self.relay, budget=self.budgets[run])
+        where = replace(first(context, relay, None, _quiet), relay=relay.to_json())
+        launch.resume(context, context.ledger(run), where, None, _quiet)
 
 
 class _Voice:
     """What a watch says while it works is in the ledger as well."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(self, supervisor: Supervisor, budget: Budget) -> None:
+        self._supervisor, self._budget = supervisor, budget
 
     def say(self, run: str, text: str) -> None:
         del run, text
@@ -240,7 +303,7 @@ class _Voice:
             self._supervisor.told.tell(run, "trouble", error.message)
 
     def give_up(self, run: str, why: str) -> None:
-        del run, why
+        self._supervisor.heard(run, why, self._budget)
 
     def sync(self, names: Sequence[str]) -> bool:
         del names

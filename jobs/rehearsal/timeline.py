@@ -10,7 +10,7 @@ from jobs.rehearsal.terms import DAY_S
 from jobs.rehearsal.world import Ending, Outcome, Used
 
 HEADER = ("DAY", "HOUR", "RUN", "SESSION", "PLACE", "WHAT", "STEPS", "WHY")
-USED = ("PLACE", "SESSIONS", "HOURS", "OF ITS QUOTA", "USD")
+USED = ("PLACE", "SESSIONS", "HOURS", "QUOTA AT THE END", "USD")
 
 
 def rows(outcome: Outcome) -> Iterator[Sequence[str]]:
@@ -22,7 +22,7 @@ def rows(outcome: Outcome) -> Iterator[Sequence[str]]:
 
 
 def used(outcome: Outcome) -> Iterator[Sequence[str]]:
-    """What was used of each place."""
+    """What was used of each place. Of its quota, that is what is used of the last of its periods."""
     for each in outcome.used:
         yield each.place, str(each.sessions), f"{each.hours:.1f}", _quota(each), f"{each.paid:.2f}"
 

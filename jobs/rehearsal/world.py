@@ -29,6 +29,7 @@ from jobs.supervision.past import Relay
 SILENT_S = 900.0  # more than two beats: a session that lives is never taken for a silent one
 CHECKPOINT_S = 1800.0
 WINDING_UP_S = 3600.0
+LONGEST_QUEUE_S = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,10 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """What is rehearsed. Where it is `to_end`, every run has to be finished by then."""
+    """What is rehearsed. Where it is `to_end`, every run has to be finished by then.
+
+    The user tries a run again so often as it `resumes`, and allows more so often as it `raises`.
+    """
 
     seed: int
     days: float
@@ -57,6 +61,7 @@ class Play:
     roles: Sequence[Role]
     troubles: Troubles
     resumes: int = 0
+    raises: int = 0
     to_end: bool = False
     limits: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Terms] = field(default_factory=lambda: terms.TERMS)
@@ -115,13 +120,23 @@ class World:
         self._weather = Weather(self.script, lambda: self.clock.now)
         self.sites = {
             name: Site(
-                name=name, terms=play.places.get(name, Terms(speeds={})), town=self, silences=self._silences(name)
+                name=name,
+                terms=play.places.get(name, Terms(speeds={})),
+                town=self,
+                silences=self._silences(name),
+                denials=self.script.denials(name),
+                is_forgetful=self.script.is_forgetful(name),
             )
             for name in BACKENDS
         }
         self.diary = Diary(now=lambda: self.clock.now, real={role.run: role.real for role in play.roles})
+        budgets = {role.run: play.relay.budget for role in play.roles}
         self.promises = Promises(
-            sites=self.sites, now=lambda: self.clock.now, fail=self.clock.fail, budget=play.relay.budget
+            sites=self.sites,
+            now=lambda: self.clock.now,
+            fail=self.clock.fail,
+            budgets=budgets,
+            places=able(play),
         )
         self.store.witness = self._witness
         self.supervisor = Supervisor(
@@ -135,6 +150,9 @@ class World:
             runs=[role.run for role in play.roles],
             told=self.diary,
             resumes=play.resumes,
+            budgets=budgets,
+            heard=self.promises.given_up,
+            raises=play.raises,
             limits=play.limits,
         )
         self._around = {
@@ -151,9 +169,9 @@ class World:
             self._create()
             watching = self.clock.begin("supervisor", lambda: self.supervisor.live(self._is_over))
             if self.clock.wait(watching, self._play.days * DAY_S):
-                self.clock.sleep(WINDING_UP_S)
+                self._wind_up()
             for role in self._play.roles:
-                ended = self._play.to_end and self.promises.affords(role.run)
+                ended = self._play.to_end and self.promises.has_to_end(role.run)
                 proof.prove(self._ledger(role.run), ended=ended)
         except BrokenError as error:
             broken = error.message
@@ -163,6 +181,15 @@ class World:
             self.clock.close()
             self.clock.now = now
         return self._outcome(broken)
+
+    def _wind_up(self) -> None:
+        """Whatever is still there comes to its end, what is in a queue too."""
+        deadline = self.clock.now + LONGEST_QUEUE_S
+        self.clock.sleep(WINDING_UP_S)
+        while self.clock.now < deadline and any(self.promises.is_there(role.run) for role in self._play.roles):
+            self.clock.sleep(WINDING_UP_S)
+        for role in self._play.roles:
+            self.promises.close(role.run)
 
     def start(self, site: Site, order: Order) -> Machine:
         """A session is there from now on, although it may wait for long."""
@@ -212,7 +239,9 @@ class World:
         return all(self._is_done(role.run) or self.supervisor.is_left(role.run) for role in self._play.roles)
 
     def _is_done(self, run: str) -> bool:
-        return run in self._ended_at and not self.promises.lines[run].open
+        line = self.promises.lines[run]
+        is_over = line.cancelled and self.promises.quiet_s(run) >= WINDING_UP_S  # some watches have seen that
+        return is_over or (run in self._ended_at and not line.open)
 
     def _ledger(self, run: str) -> Ledger:
         writer = Writer(holder="reader", wall_s=lambda: BEGAN + self.clock.now, new_id=lambda: "none")
@@ -254,6 +283,15 @@ class World:
             quota_of=0.0 if quota is None else quota.of_s / 3600.0,
             paid=site.paid(),
         )
+
+
+def able(play: Play) -> Sequence[str]:
+    """The places that could run a session of it, if they would: `auto` goes where it is paid with a budget only."""
+    relay = play.relay
+    there = [name for name in relay.backends if relay.gpu in play.places.get(name, Terms(speeds={})).speeds]
+    if not relay.auto or relay.budget.usd is not None:
+        return there
+    return [name for name in there if prices.price(name, relay.gpu).usd_h == 0.0]
 
 
 def experiment(role: Role) -> Experiment:

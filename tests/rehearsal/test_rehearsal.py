@@ -235,7 +235,7 @@ def test_what_the_budget_pays_for_has_to_be_finished(monkeypatch: pytest.MonkeyP
     assert played(ec2=SHORT_LIVED, budget=budget).endings[0].at is not None
     over = "its sessions took too many hours, and fewer are allowed"
     monkeypatch.setattr(Budget, "over", lambda _budget, spent: over if spent.hours > 1.0 else None)
-    assert "it could have finished" in played(ec2=SHORT_LIVED, budget=budget).broken
+    assert f"given up without ground: {over}" in played(ec2=SHORT_LIVED, budget=budget).broken
 
 
 def test_a_watch_that_stays_and_goes_before_the_end_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,9 +245,9 @@ def test_a_watch_that_stays_and_goes_before_the_end_is_seen(monkeypatch: pytest.
     assert "a watch that stays has left it" in played().broken
 
 
-def test_in_some_weeks_nobody_says_resume_and_nothing_fails_by_itself() -> None:
+def test_in_half_of_the_weeks_nobody_says_resume_and_nothing_fails_by_itself() -> None:
     mild = [play for play in map(week, range(40)) if play.resumes == 0]
-    assert 4 < len(mild) < 20
+    assert 10 < len(mild) < 30
     assert all(play.troubles.breaking == play.troubles.hanging == play.troubles.cut == 0.0 for play in mild)
 
 

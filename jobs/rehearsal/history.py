@@ -1,0 +1,73 @@
+"""The entries of one run as they were written, as far as the promises go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+JUST_S = 1800.0  # for which somebody may not have heard yet that the user said `resume`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a session ended: by which `outcome`, at which committed `step`, and when.
+
+    `began` is the step that was committed when it was asked for, `refusal` what kind of no its place said.
+    """
+
+    number: int
+    place: str
+    outcome: str
+    began: int
+    step: int
+    at: float
+    leased: bool
+    restored: bool
+    refusal: str | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class Line:
+    """One run. What is by number is by that of a session."""
+
+    seq: int = -1
+    digest: str = "0" * 64
+    steps: int = 0
+    newest: int = 0
+    open: dict[int, str] = field(default_factory=dict)
+    leased: dict[int, str] = field(default_factory=dict)
+    holder: int | None = None
+    tip: tuple[int, int] | None = None
+    committed: list[tuple[int, int]] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
+    pruned: set[str] = field(default_factory=set)
+    keys: dict[int, str] = field(default_factory=dict)
+    asked_at: dict[int, float] = field(default_factory=dict)
+    ended_at: dict[int, float] = field(default_factory=dict)
+    asked_of: dict[int, str] = field(default_factory=dict)
+    began: dict[int, int] = field(default_factory=dict)
+    restored: set[int] = field(default_factory=set)
+    reported: set[int] = field(default_factory=set)
+    refused: dict[str, tuple[int, float]] = field(default_factory=dict)
+    ends: list[End] = field(default_factory=list)
+    resumed_at: list[float] = field(default_factory=list)
+    cancelled: bool = False
+    stopped: bool = False
+
+    @property
+    def reached(self) -> int:
+        return max((step for _, step in self.committed), default=0)
+
+    def lately(self, now: float) -> list[End]:
+        """What ended since the user last said `resume`, the newest first; one who has just said so may be unheard."""
+        heard = [at for at in self.resumed_at if at <= now - JUST_S]
+        since = max(heard, default=0.0)
+        return [end for end in reversed(self.ends) if end.at >= since]
+
+    def never(self, place: str, now: float) -> bool:
+        """Whether a place has said twice in a row that it never will, which it would say again."""
+        said = [end.refusal for end in self.lately(now) if end.place == place][:2]
+        return said in (["auth", "auth"], ["invalid", "invalid"])
+
+    def has_reported(self, number: int, holder: str) -> bool:
+        """Whether that process has said how its session ended, whichever number it had by then."""
+        return any(each in self.reported and (each == number or self.leased.get(each) == holder) for each in self.began)
