@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass, field
 
+LOOKED_BACK = 32  # sessions
 JUST_S = 1800.0  # for which somebody may not have heard yet that the user said `resume`
 
 
@@ -57,16 +60,20 @@ class Line:
     def reached(self) -> int:
         return max((step for _, step in self.committed), default=0)
 
-    def lately(self, now: float) -> list[End]:
-        """What ended since the user last said `resume`, the newest first; one who has just said so may be unheard."""
+    def lately(self, now: float) -> list[list[End]]:
+        """What ended since the user last said `resume`, newest first; and as it was before, while that may be unheard.
+
+        No more of it than anybody looks back on: a place that was left out so long may be asked again.
+        """
         heard = [at for at in self.resumed_at if at <= now - JUST_S]
-        since = max(heard, default=0.0)
-        return [end for end in reversed(self.ends) if end.at >= since]
+        unheard = self.resumed_at[len(heard) :]
+        spans = itertools.pairwise([max(heard, default=0.0), *unheard, math.inf])
+        return [[end for end in reversed(self.ends) if low <= end.at < high][:LOOKED_BACK] for low, high in spans]
 
     def never(self, place: str, now: float) -> bool:
         """Whether a place has said twice in a row that it never will, which it would say again."""
-        said = [end.refusal for end in self.lately(now) if end.place == place][:2]
-        return said in (["auth", "auth"], ["invalid", "invalid"])
+        said = ([end.refusal for end in ends if end.place == place][:2] for ends in self.lately(now))
+        return any(each in (["auth", "auth"], ["invalid", "invalid"]) for each in said)
 
     def has_reported(self, number: int, holder: str) -> bool:
         """Whether that process has said how its session ended, whichever number it had by then."""

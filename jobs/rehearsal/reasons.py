@@ -18,10 +18,9 @@ def holds(why: str, line: Line, now: float, places: Sequence[str], *, affords: b
 
     `places` are those that could run it. `affords` is whether its budget surely pays for one more session.
     """
-    here = [end for end in line.lately(now) if end.step == line.reached]
     found = next((ground for words, ground in _GROUNDS.items() if words in why), None)
     if found is not None:
-        return found(here)
+        return any(found([end for end in ends if end.step == line.reached]) for ends in line.lately(now))
     if is_of_money(why) and not affords:
         return True
     return NO_PLACE in why and all(line.never(place, now) for place in places)
