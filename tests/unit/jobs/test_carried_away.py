@@ -158,7 +158,7 @@ def test_who_waits_asks_a_place_every_few_seconds_and_for_what_is_missing_each_m
     scene.time.at(60.0, lambda: setattr(scene.place, "life", Life.GONE))
     scene.place.silent = 2
     began = scene.time.now
-    fold = wait(scene.context, ledger_of(scene.store), None)
+    fold = wait(scene.context, ledger_of(scene.store), None, print)
     assert fold is not None
     assert fold.state is State.FINISHED
     assert scene.place.asked.count("left") == 3

@@ -334,6 +334,6 @@ class TestSweep:
 def test_a_follower_that_sees_a_refusal_ends(context: Context, store: MemoryStore) -> None:
     with contextlib.suppress(Refusal):
         world.submit(context, RefusingBackend(Machine(), ANSWERS["quota"]))
-    fold = follow.wait(context, world.ledger(store), None)
+    fold = follow.wait(context, world.ledger(store), None, print)
     assert fold is not None
     assert fold.state is State.INTERRUPTED
