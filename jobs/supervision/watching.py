@@ -208,7 +208,7 @@ class Watch:
 
     def _see(self, watched: _Watched) -> tuple[Seen, Choice, Policy]:
         context, ledger = self.context, watched.ledger
-        fold = ledger.refresh()
+        fold, seq = ledger.refresh(), ledger.seq
         read = Past(ledger)
         if fold.finished or fold.cancel or fold.stop or fold.open:
             begins = any(each.ref is None for each in fold.open)
@@ -219,6 +219,8 @@ class Watch:
         self._sweep(watched)
         policy, past = self.allowed.policy(read.relay(), read), read.ended()
         spent = Spending() if policy.budget.is_open else orders.committed(ledger)
+        if ledger.seq != seq:  # another watch has asked for a session: what that may take would seem to be spent
+            return self._see(watched)
         seen = Seen(fold=fold, past=past, spent=spent)
         if hopeless(seen, policy) is not None:
             return seen, Choice(offers=(), places={}), policy
