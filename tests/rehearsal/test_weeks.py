@@ -13,7 +13,7 @@ from jobs.rehearsal.weeks import week
 from jobs.rehearsal.world import Outcome, rehearse
 
 SECONDS = float(os.environ.get("FACEGAN_TEST_WEEKS_S", "120"))
-FEWEST, MOST, MANY, CHUNK = 5, 400, 10_000, 200
+FEWEST, MOST, MANY, CHUNK = 5, 600, 10_000, 200
 TODAY = (datetime.now(UTC).date() - date(2026, 1, 1)).days
 FIRST = int(os.environ.get("FACEGAN_TEST_WEEKS_FROM", MANY + MOST * TODAY))  # other weeks each day
 

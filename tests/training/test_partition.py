@@ -26,7 +26,6 @@ TINY = ("training.batch_size=2", "training.threads=1", "samples.count=2", "evalu
 LONG = {  # what takes a minute, or gigabytes
     "cogan-celeba-128": "the program of cogan-celeba-64 with 1.5 GB of variables",
     "cogan-imdb-wiki": "the program of cogan-celeba-128",
-    "cogan-faces": "the program of cogan-faces-64 with a layer more",
 }
 ELSEWHERE = ("dcgan-mnist", "cogan-mnist")
 NAMES = [
