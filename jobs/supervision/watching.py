@@ -208,19 +208,16 @@ class Watch:
 
     def _see(self, watched: _Watched) -> tuple[Seen, Choice, Policy]:
         context, ledger = self.context, watched.ledger
-        fold, seq = ledger.refresh(), ledger.seq
-        read = Past(ledger)
+        ledger.refresh()
+        self._sweep(watched)  # which looks again; from here on nobody does, and all is of one moment
+        fold, read = ledger.fold, Past(ledger)
         if fold.finished or fold.cancel or fold.stop or fold.open:
             begins = any(each.ref is None for each in fold.open)
             policy = self.allowed.policy(read.relay(), read) if begins else self.allowed.policy(None)
             seen = Seen(fold=fold, sightings=sight(context, ledger, self._missing))
-            self._sweep(watched)
             return seen, Choice(offers=(), places={}), policy
-        self._sweep(watched)
         policy, past = self.allowed.policy(read.relay(), read), read.ended()
         spent = Spending() if policy.budget.is_open else orders.committed(ledger)
-        if ledger.seq != seq:  # another watch has asked for a session: what that may take would seem to be spent
-            return self._see(watched)
         seen = Seen(fold=fold, past=past, spent=spent)
         if hopeless(seen, policy) is not None:
             return seen, Choice(offers=(), places={}), policy

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from tests.cloud.test_killed_training import copied
 from tests.e2e import outcome
 from tests.ec2.cloud import ROOT
 from tests.ec2.submitting import store
+from tests.ec2.user import until
 
 STEPS = 100
 SHORT = (
@@ -83,13 +82,6 @@ def user(batch: Batch, tmp_path: Path, boring_environment: Path, monkeypatch: py
         monkeypatch.setenv(f"FACEGAN_{name}", str(value))
     monkeypatch.setattr("jobs.loopback.of_store", lambda *_: None)  # the stand-in's jobs are on this machine
     return User(batch=batch, folder=tmp_path)
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 300
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.1)
 
 
 def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:

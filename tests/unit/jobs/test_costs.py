@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facegan import hours
 from facegan.hours.stays import Stay
 from facegan.ledger import Fold
 from facegan.ledger import fold as folding
@@ -63,6 +64,12 @@ def test_one_that_has_not_begun_counts_to_now_and_one_that_fell_silent_as_long_a
     begun = stay(ended=None, has_reported=False, leased=HOUR_MS, heard=2 * HOUR_MS, outcome="open")
     assert spending([begun], now_s=2.1 * 3600.0).usd == 0.55
     assert spending([begun], now_s=9 * 3600.0).usd == 0.625
+
+
+def test_how_long_one_may_hang_is_the_run_s_own(context: Context, store: MemoryStore) -> None:
+    launch.create(context, RUN, world.experiment("session.stall_s=1200"))
+    world.append(store, "intent", session=1, backend="local")
+    assert [stay.stall for stay in hours.read(world.ledger(store)).sessions] == [1_200_000]
 
 
 def test_where_waiting_costs_nothing_it_does_not_count() -> None:

@@ -18,9 +18,13 @@ from facegan.ledger import State
 from facegan.storage.memory import MemoryStore
 from jobs import credentials, follow, launch, sweeping
 from jobs.backends.base import Capabilities, Hand, Order
+from jobs.budget import Budget
 from jobs.cli import _said
+from jobs.cli.watch import carry
 from jobs.context import Context
+from jobs.errors import Exit
 from jobs.refusals import Auth, Capacity, InvalidJob, Quota, Refusal, Uncertain
+from jobs.supervision.policy import Allowed
 from tests.fakes.killing import Killed
 from tests.unit.jobs import world
 from tests.unit.jobs.world import RUN, FakeBackend, Fate, FatedBackend, FatedStore, Machine
@@ -277,6 +281,15 @@ class TestSweep:
         sweeping.sweep(context, ledger)
         assert backend.swept == [(layout.run_url(store.url, RUN), ())]
         assert backend.host == "ssh://me@box"
+
+    def test_a_watch_has_it_done(self, context: Context, store: MemoryStore, backend: FakeBackend) -> None:
+        world.create(store)
+        world.append(store, "intent", session=1, backend="docker")
+        world.append(store, "lost", session=1, why="it is gone")
+        allowed = Allowed(settings=context.settings, budget=Budget(hours=0.0))  # so that none is asked for
+        for _ in range(2):
+            assert carry(context, allowed, [RUN], once=True) == Exit.RUN_FAILED
+        assert set(backend.swept) == {(layout.run_url(store.url, RUN), ())}
 
     def test_what_has_ended_for_certain_is_said(
         self, context: Context, store: MemoryStore, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
