@@ -23,7 +23,7 @@ from tests.cloud.test_killed_training import copied
 from tests.e2e import outcome
 from tests.ec2.cloud import ROOT
 from tests.ec2.submitting import store
-from tests.ec2.user import until
+from tests.waiting import until
 
 STEPS = 100
 SHORT = (

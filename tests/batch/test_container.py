@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.container.runs import address_of
 from tests.e2e.runs import RUN, experiment
 from tests.fakes import metadata
 from tests.fakes.ec2 import ACCOUNT, BEFORE, REGION, Asked, client_of
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -74,11 +74,8 @@ def test_a_whole_run_in_a_jobs_container(batch: Batch) -> None:
     assert cli.run(["submit", "dcgan-mnist", "--name", RUN, "-d", *experiment("session.heartbeat_s=0.5")]) == 0
     context = contexts.real(settings.load())
     ledger = context.ledger(RUN)
-    deadline = time.monotonic() + 600
     (job,) = batch.jobs()
-    while job.status not in {"SUCCEEDED", "FAILED"}:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until(lambda: job.status in {"SUCCEEDED", "FAILED"})
     assert ledger.refresh().state is State.FINISHED
     assert job.exit_code == 0
     place = open_backend("batch", context.settings)

@@ -30,6 +30,7 @@ from tests.fakes.colab import Colab
 from tests.fakes.colab.fake import AFTER, BEFORE, Fault
 from tests.fakes.colab.machine import Machine
 from tests.unit.jobs import world
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NAME = naming.name(order())
@@ -55,7 +56,7 @@ def content(machine: Machine, name: str) -> Path:
 
 def ended(colab: Colab) -> None:
     """Wait until the session has said how it ended: it finds no store."""
-    colab.until(content(colab.machine, naming.ENDED).exists)
+    until(content(colab.machine, naming.ENDED).exists)
 
 
 def without_folders(words: Sequence[str]) -> list[str]:
@@ -332,7 +333,7 @@ def test_a_session_that_could_not_begin_says_why(colab: Colab, here: ColabBacken
 def test_one_that_failed_gives_its_machine_back_when_nobody_comes(colab: Colab, tmp_path: Path) -> None:
     here = backend(tmp_path, colab.bin, times=Times(missing_s=0.1, linger_s=0.2))
     ref = here.submit(order(), hand)
-    colab.until(lambda: colab.ended)
+    until(lambda: colab.ended)
     assert colab.ended[0].why == "unassigned"
     assert here.fate(ref).life is Life.UNKNOWN, "not on the first look"
     time.sleep(0.2)

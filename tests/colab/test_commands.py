@@ -21,6 +21,7 @@ from tests.cloud import servers
 from tests.colab.submitting import STORE
 from tests.e2e.runs import SHORT
 from tests.fakes.colab import Colab
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "colab.md"
@@ -151,5 +152,5 @@ def test_the_page_from_a_fresh_account_to_a_finished_run(colab: Colab, tmp_path:
         assert done.returncode == 0 or "doctor" in line, f"$ {line}\n{done.stdout}\n{done.stderr}"
         said.append(done.stdout)
     assert "finished" in said[-2]
-    colab.until(lambda: colab.ended)
+    until(lambda: colab.ended)
     assert [machine.why for machine in colab.ended] == ["unassigned"]

@@ -27,6 +27,7 @@ from tests.colab.test_backend import NAME, content, ended
 from tests.fakes.colab import Colab
 from tests.fakes.colab.fake import Fault
 from tests.unit.jobs import world
+from tests.waiting import until
 
 RUN_URL = order().run_url
 
@@ -123,7 +124,7 @@ def silenced(colab: Colab, home: Path) -> None:
     for each in colab.machine.processes_at():
         if naming.BUNDLE.encode() in (each / "cmdline").read_bytes():
             os.kill(int(each.name), signal.SIGKILL)
-    colab.until(lambda: not colab.machine.is_busy)
+    until(lambda: not colab.machine.is_busy)
     content(colab.machine, naming.ENDED).unlink()
     (home / "colab" / NAME / "stays.json").unlink(missing_ok=True)
 
@@ -134,7 +135,7 @@ def test_a_process_that_is_gone_without_a_word_is_found_so(colab: Colab, tmp_pat
     ref = here.submit(order(), hand)
     ended(colab)
     silenced(colab, tmp_path)
-    colab.until(lambda: here.fate(ref).life is Life.GONE)
+    until(lambda: here.fate(ref).life is Life.GONE)
     assert "gone at Colab, without a word" in here.fate(ref).why
     here.sweep(RUN_URL, keep=())
     assert not colab.machines
@@ -145,7 +146,7 @@ def test_a_mark_without_a_process_is_found_so(colab: Colab, here: ColabBackend, 
     ended(colab)
     content(colab.machine, naming.STARTED).write_text("")
     silenced(colab, tmp_path)
-    colab.until(lambda: here.fate(ref).life is Life.GONE)
+    until(lambda: here.fate(ref).life is Life.GONE)
 
 
 # --- what the command says, and what it is told ----------------------------------------------------

@@ -29,6 +29,7 @@ from tests.e2e import outcome
 from tests.e2e.runs import RUN, SHORT, STEPS, User
 from tests.fakes.colab import Colab
 from tests.fakes.colab.fake import BEFORE, Rules
+from tests.waiting import until
 
 PATIENCE_S = 600.0
 CANARY = "canary-7d30a1f4"
@@ -137,28 +138,28 @@ def test_it_ends_like_an_untouched_run(
     submitted.set()
     colab.rules.idle_s = 3.0  # nobody is connected while it trains
     assert not colab.ended, "submit does not wait for it"
-    colab.until(lambda: not fold(context).open, every_s=0.1)
+    until(lambda: not fold(context).open)
     colab.rules.idle_s = Rules().idle_s
     first = fold(context)
     assert first.state is State.INTERRUPTED, log(colab)
     assert "are used" in str(first.end), first.end
-    colab.until(lambda: colab.ended)
+    until(lambda: colab.ended)
     assert colab.ended[-1].why == "unassigned", "a session that ended well gives its machine back by itself"
 
     between.plan = Moment(kind="state", count=2, act=lambda: taken.wait(PATIENCE_S))
     launch.resume(context, ledger, place(colab, context), None, str)
-    colab.until(lambda: fold(context).reached > first.reached, every_s=0.1)
+    until(lambda: fold(context).reached > first.reached)
     assert len(colab.machine.processes()) > 2, "it trains"
     assert not exposed(colab)
     colab.take(colab.machine.endpoint, "cap")
     taken.set()
     assert fold(context).reached < STEPS
     assert fold(context).open, "nobody has told us"
-    colab.until(lambda: not launch.bury(context, ledger).open, every_s=0.1)
+    until(lambda: not launch.bury(context, ledger).open)
     assert "not at Colab any more" in str(fold(context).end)
 
     launch.resume(context, ledger, place(colab, context), None, str)
-    colab.until(lambda: fold(context).state is State.FINISHED, every_s=0.1)
+    until(lambda: fold(context).state is State.FINISHED)
     assert fold(context).reached == STEPS
     assert not verify(context.ledger(RUN)).wrong
     assert colab.verbs().count("new") == 3

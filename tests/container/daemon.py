@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from facegan.process import everyone
+from tests.waiting import until
 
 ADDRESS = "172.31.251.1"
 BRIDGE = "facegan-test0"
@@ -46,11 +46,8 @@ class Daemon:
         command = ["dockerd", "--host", self.url, "--containerd", self._containerd, "--pidfile", at / "docker.pid"]
         command += ["--data-root", at / "data", "--exec-root", at / "exec"]
         self._process = self._run([*command, "--bridge", BRIDGE, "--iptables=false", "--ip-forward=false"])
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not self._answers():
-            assert self._process.poll() is None, (at / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "it never answers"
-            time.sleep(0.1)
+        until(lambda: self._answers() or self._process.poll() is not None)
+        assert self._process.poll() is None, (at / "log").read_text()[-2000:]
 
     @property
     def _containerd(self) -> Path:

@@ -207,12 +207,3 @@ def at_once(*scenes: Callable[[], object]) -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for scene in [pool.submit(scene) for scene in scenes]:
             scene.result()
-
-
-def until(what: Callable[[], object], timeout_s: float = WITHIN_S) -> None:
-    began = time.monotonic()
-    deadline = began + timeout_s
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(max(0.05, time.monotonic() - began))  # what is waited for needs this core, too
-        began = time.monotonic()

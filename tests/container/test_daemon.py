@@ -17,10 +17,11 @@ from tests.container import runs
 from tests.container.conftest import HOST, require
 from tests.container.daemon import Daemon
 from tests.container.moments import Moment
-from tests.container.runs import DONE, WITHIN_S, Docked, until
+from tests.container.runs import DONE, WITHIN_S, Docked
 from tests.container.test_stopped import FIRST, has_gone_on, has_heard, process_of
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN
+from tests.waiting import until
 
 THE_MACHINES = HOST or "unix:///var/run/docker.sock"
 

@@ -17,10 +17,11 @@ from jobs import engine as engines
 from jobs.backends.base import Fate
 from jobs.backends.docker import DockerBackend
 from tests.container.moments import Moment
-from tests.container.runs import WITHIN_S, Docked, submission, until
+from tests.container.runs import WITHIN_S, Docked, submission
 from tests.e2e.runs import RUN
 from tests.fakes.killing import Killed
 from tests.security.canaries import canary, forms
+from tests.waiting import until
 
 STEPS = ("create_container_from_config", "put_archive", "start")
 

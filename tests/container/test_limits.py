@@ -15,11 +15,12 @@ from jobs.backends.base import Order
 from jobs.backends.docker import container
 from tests.container.conftest import require
 from tests.container.moments import Moment
-from tests.container.runs import DONE, WITHIN_S, Docked, at_once, submission, until
+from tests.container.runs import DONE, WITHIN_S, Docked, at_once, submission
 from tests.container.test_isolation import SOMEBODY, typed_by_somebody
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN, STEPS, User
 from tests.fakes.disks import tiny_disk
+from tests.waiting import until
 
 DATA = Path(os.environ.get("FACEGAN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CADENCE = 8  # steps from one checkpoint to the next

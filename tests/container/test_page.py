@@ -27,8 +27,9 @@ from jobs.settings import KEYS
 from tests.cloud import servers
 from tests.container.conftest import plan, require
 from tests.container.moments import Moment
-from tests.container.runs import WITHIN_S, Docked, until
+from tests.container.runs import WITHIN_S, Docked
 from tests.docs.test_commands import ROOT, commands
+from tests.waiting import until
 
 servers.require("docker")
 

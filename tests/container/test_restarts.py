@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.container.moments import Moment
-from tests.container.runs import DONE, WITHIN_S, Docked, at_once, until
+from tests.container.runs import DONE, WITHIN_S, Docked, at_once
 from tests.container.test_stopped import stop
 from tests.e2e.outcome import Outcome
 from tests.e2e.runs import RUN
+from tests.waiting import until
 
 
 def kill_process(engine: Any, image: str, container: Any) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from facegan.ledger import State
 from tests.container.moments import Moment
-from tests.container.runs import DONE, Docked, at_once, until
+from tests.container.runs import DONE, Docked, at_once
 from tests.e2e.outcome import Outcome
+from tests.waiting import until
 
 FIRST = 8  # the step of a run's first checkpoint
 

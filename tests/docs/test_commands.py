@@ -5,12 +5,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.outcome import committed
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -29,10 +29,7 @@ def commands(page: Path) -> list[str]:
 
 def wait_for_a_checkpoint(home: Path) -> None:
     """Until a run of this home has committed one."""
-    deadline = time.monotonic() + 600
-    while not any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()):
-        assert time.monotonic() < deadline, "nothing is committed"
-        time.sleep(0.02)
+    until(lambda: any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,13 +135,6 @@ class Answer:
 def experiment(*more: str) -> list[str]:
     """`--set` for each of the short run's settings, as one types them."""
     return [word for setting in (*SHORT, *more) for word in ("--set", setting)]
-
-
-def wait_until(what: Callable[[], object], timeout_s: float = 600) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.01)
 
 
 def at(harm: children.Harm, kind: str = "state", count: int = 3) -> Moment:

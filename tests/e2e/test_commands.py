@@ -11,7 +11,8 @@ import sys
 
 from facegan.ledger import State
 from tests.e2e.outcome import Outcome, committed, entries
-from tests.e2e.runs import HURRIED, RUN, User, experiment, wait_until
+from tests.e2e.runs import HURRIED, RUN, User, experiment
+from tests.waiting import until
 
 SUBMIT = ("submit", "dcgan-mnist", "--name", RUN, *experiment())
 
@@ -37,7 +38,7 @@ def test_ctrl_c_detaches_and_after_a_kill_resume_waits_for_nobody(user: User, un
     assert "detached; the run goes on" in err
     assert f"hint: facegan-job logs -f {RUN}" in err
 
-    wait_until(lambda: committed(user.home, RUN))  # it went on
+    until(lambda: committed(user.home, RUN))  # it went on
     os.kill(launched_pid(user), signal.SIGKILL)
     resumed = user.command("resume", RUN, "-d", "--json")
     assert resumed.code == 0, resumed.err

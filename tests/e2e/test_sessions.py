@@ -12,7 +12,8 @@ from facegan.ledger import State
 from tests.e2e import children
 from tests.e2e.children import Harm
 from tests.e2e.outcome import Outcome, committed, entries, objects
-from tests.e2e.runs import RUN, STEPS, User, at, wait_until
+from tests.e2e.runs import RUN, STEPS, User, at
+from tests.waiting import until
 
 
 def test_sigterm_ends_a_session_with_a_checkpoint(user: User, untouched: Outcome) -> None:
@@ -69,7 +70,7 @@ def test_a_session_that_was_frozen_and_comes_back_changes_nothing(user: User, un
     user.create("session.lease_s=2")
     frozen = user.start(user.ask(), at(Harm.FREEZE))
     assert frozen.pid is not None
-    wait_until(lambda: is_frozen(frozen.pid or 0))
+    until(lambda: is_frozen(frozen.pid or 0))
     assert user.bury().open, "frozen is not dead"
     assert user.session() == 0
     assert user.outcome() == untouched

@@ -6,7 +6,6 @@ All it reaches is at the engine's own address in its network: the store, and the
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.container.runs import address_of
 from tests.e2e.runs import RUN, experiment
 from tests.ec2.cloud import DIGEST, Cloud, living
 from tests.fakes.ec2 import Ec2
+from tests.waiting import until
 
 PINNED = f"127.0.0.1:1/me/faces@{DIGEST}"
 DOCKER = """#!/bin/bash
@@ -51,10 +51,7 @@ class Here:
         return found
 
     def reaches(self, step: int) -> None:
-        deadline = time.monotonic() + 600
-        while self.ledger().fold.reached < step:
-            assert time.monotonic() < deadline, self.cloud.machines[-1].console()
-            time.sleep(0.2)
+        until(lambda: self.ledger().fold.reached >= step, self.cloud.machines[-1].console)
 
     def containers(self) -> list[Any]:
         return list(self.engine.containers.list(all=True, filters={"name": f"facegan-{RUN}-"}))

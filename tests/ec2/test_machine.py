@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.fakes.ec2 import ACCOUNT, Ec2
 from tests.fakes.engine import crash, disk_full, engine, no_driver, out_of_memory, slow_pull
 from tests.fakes.vm import Vm
 from tests.security.canaries import Haystack, arguments_of_everyone, canary
+from tests.waiting import until
 
 FOLDER = Path(__file__).parents[2] / "infra" / "machine"
 QUICK = vm.Life(driver_s=1, pull_s=60)
@@ -236,10 +236,7 @@ def test_a_registry_that_is_not_there(aws: Ec2, machine: Vm) -> None:
 def test_a_script_that_is_killed_leaves_a_machine_that_ends(aws: Ec2, machine: Vm) -> None:
     machine.docker = engine(machine.folder, start="/bin/sleep 100")
     machine.start(script.render(order(aws.url), "us-east-1", QUICK))
-    deadline = time.monotonic() + 60
-    while "start --attach" not in machine.written("engine"):
-        assert time.monotonic() < deadline, machine.console()
-        time.sleep(0.1)
+    until(lambda: "start --attach" in machine.written("engine"), machine.console)
     machine.kill()
     machine.wait()
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.ec2.cloud import IMAGE, Cloud, living
 from tests.ec2.submitting import store
-from tests.ec2.user import became, entries, ledger, submit, typed, until
+from tests.ec2.user import became, entries, ledger, submit, typed
 from tests.fakes.ec2 import Ec2
 from tests.fakes.living import TOY
+from tests.waiting import until
 
 STEPS = 200
 NOTICE = {"action": "terminate", "time": "2099-01-01T00:00:00Z"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,6 @@ def typed(*words: str, code: int = 0) -> None:
 def submit(run: str, steps: int) -> None:
     words = (word for one in short(steps) for word in ("--set", one))
     typed("submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *words)
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 300
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.1)
 
 
 def ledger(run: str) -> Ledger:

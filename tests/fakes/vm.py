@@ -10,9 +10,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.waiting import until
 
 OWN = (
     "base64", "bash", "cat", "curl", "cut", "grep", "head", "mktemp", "paste", "sed", "seq", "setsid", "sh", "sleep",
@@ -67,10 +68,7 @@ class Vm:
         """Until its script has ended, and the machine is told to shut down."""
         assert self.process is not None
         self.process.wait(timeout_s)
-        deadline = time.monotonic() + 300
-        while "-h now" not in self.power():
-            assert time.monotonic() < deadline, f"the machine is still there:\n{self.console()}"
-            time.sleep(0.1)
+        until(lambda: "-h now" in self.power(), lambda: f"the machine is still there:\n{self.console()}")
 
     def kill(self) -> None:
         """End the script without a word, as a machine does that is short of memory."""

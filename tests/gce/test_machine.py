@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.gce import cloud
 from tests.gce.cloud import TOKEN
 from tests.gce.submitting import IMAGE, STORE, backend, nobody, order, quick
 from tests.security.canaries import Haystack, arguments_of_everyone
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -163,10 +163,7 @@ def test_a_script_that_is_killed_leaves_a_machine_that_deletes_itself(
     del ref
     machine.docker = engine(machine.folder, start="/bin/sleep 100")
     machine.start(script.render(order(), "us-central1", "us-central1-a", quick()))
-    deadline = time.monotonic() + 60
-    while "start --attach" not in machine.written("engine"):
-        assert time.monotonic() < deadline, machine.console()
-        time.sleep(0.1)
+    until(lambda: "start --attach" in machine.written("engine"), machine.console)
     machine.kill()
     machine.wait()
     cloud.settle(google, machine)

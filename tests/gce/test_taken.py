@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.ec2.user import became, entries, ledger, submit, typed, until
+from tests.ec2.user import became, entries, ledger, submit, typed
 from tests.fakes.gce import Gce, zone_of
 from tests.fakes.living import TOY
 from tests.gce.cloud import Cloud, living
 from tests.gce.submitting import IMAGE, STORE
+from tests.waiting import until
 
 STEPS = 100
 

@@ -23,6 +23,7 @@ from tests.cloud import servers
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
 from tests.kaggle.world import QUICK, RUN
+from tests.waiting import until
 
 SHORT = (*QUICK, "training.batch_size=8", "checkpoint.every_steps=4")
 ONE, TWO, THREE = 8, 14, 20  # steps: at Kaggle, at home, at Kaggle
@@ -86,7 +87,7 @@ def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, conte
     assert not verify(context.ledger(RUN)).wrong
 
     launch.resume(context, ledger, orders.place(context, "local", None), TWO, print)
-    kaggle.until(lambda: not launch.bury(context, ledger).open)
+    until(lambda: not launch.bury(context, ledger).open)
     assert world.fold(context).reached == TWO
 
     launch.resume(context, ledger, place(context), THREE, print)
@@ -136,7 +137,7 @@ def test_one_that_is_cut_off_is_lost_and_the_next_goes_on_from_what_is_at_home(
     session = launch.bury(context, ledger).carried
     assert session is not None, "it may be listed in a minute"
     why = launch.fate(context, session).why
-    kaggle.until(lambda: not losing.bring_home(ledger, where.backend, session, why).open)
+    until(lambda: not losing.bring_home(ledger, where.backend, session, why).open)
     (lost,) = world.said(context, "lost")
     assert "its session is over at Kaggle" in lost["why"]
     assert world.fold(context).state is State.INTERRUPTED

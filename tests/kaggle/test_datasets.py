@@ -33,6 +33,7 @@ from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
 from tests.kaggle.submitting import order
 from tests.kaggle.world import QUICK, RUN
+from tests.waiting import until
 
 CELEBA = "jessicali9530/celeba-dataset"
 FACES = 800
@@ -119,14 +120,14 @@ def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     assert request["datasetDataSources"][1:] == [CELEBA]
 
     first = kaggle.session(world.name(context, 1))
-    kaggle.until(lambda: "preparing celeba:" in first.log.plain())
+    until(lambda: "preparing celeba:" in first.log.plain())
     first.cancel()
     kaggle.over(world.name(context, 1))
     assert not find_stored(context.store)
 
     kaggle.set(layout="old")
     world.resume(context, world.place(context))
-    kaggle.until(lambda: world.said(context, "checkpoint"))
+    until(lambda: world.said(context, "checkpoint"))
     kaggle.clock.skip(hours=12)
     assert kaggle.over(world.name(context, 2)).why == "cut off"
     require_little_was_lost(context)

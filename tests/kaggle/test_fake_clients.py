@@ -25,6 +25,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle.calling import SLEEP, push
+from tests.waiting import until
 
 TALKS = """
 import time
@@ -102,10 +103,10 @@ def test_a_data_set_from_folder_to_mount(kaggle: Kaggle, cli: Cli) -> None:
     about = {"id": "ada/my-data", "title": "My data", "licenses": [{"name": "CC0-1.0"}]}
     (folder / "dataset-metadata.json").write_text(json.dumps(about))
     assert "private Dataset is being created" in cli("datasets", "create", "-p", folder, "--dir-mode", "zip")
-    kaggle.until(lambda: kaggle.datasets.mountable(kaggle.account, "ada/my-data"))
+    until(lambda: kaggle.datasets.mountable(kaggle.account, "ada/my-data"))
     assert cli("datasets", "status", "ada/my-data").strip() == "ready"
     assert "version is being created" in cli("datasets", "version", "-p", folder, "-m", "again", "--dir-mode", "zip")
-    kaggle.until(lambda: kaggle.datasets.mountable(kaggle.account, "ada/my-data"))
+    until(lambda: kaggle.datasets.mountable(kaggle.account, "ada/my-data"))
     reads = "import pathlib; print(sorted(p.name for p in pathlib.Path('/kaggle/input').rglob('*.*')))"
     push(kaggle, text=reads, datasetDataSources=["ada/my-data"])
     assert kaggle.over("first-one").log.plain().startswith("['a.bin', 'b.txt']")
@@ -144,7 +145,7 @@ def test_kagglesdk_in_this_process(kaggle: Kaggle, sdk: KaggleClient) -> None:
     assert (saved.error or "", saved.version_number, saved.ref) == ("", 1, "/code/ada/by-sdk")
     assert _status(sdk) == KernelWorkerStatus.QUEUED
     kaggle.clock.skip(hours=1)
-    kaggle.until(lambda: _status(sdk) == KernelWorkerStatus.RUNNING)
+    until(lambda: _status(sdk) == KernelWorkerStatus.RUNNING)
     mine = ApiListKernelsRequest()
     mine.user = "ada"
     assert api.list_kernels(mine).kernels[0].machine_shape == "NvidiaTeslaT4"

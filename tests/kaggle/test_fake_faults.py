@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.faults import AFTER, BEFORE, DROP
 from tests.kaggle.calling import SLEEP, bearer, push, send, status
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(("when", "kernels"), [(BEFORE, 0), (AFTER, 1)])
@@ -34,7 +35,7 @@ def test_a_connection_breaks_before_or_after_the_effect(kaggle: Kaggle, when: st
 def status_after(kaggle: Kaggle) -> str:
     if not kaggle.kernels.all():
         return "none"
-    kaggle.until(lambda: status(kaggle, "first-one") != "QUEUED")
+    until(lambda: status(kaggle, "first-one") != "QUEUED")
     return "RUNNING" if status(kaggle, "first-one") in {"RUNNING", "COMPLETE"} else "other"
 
 
@@ -69,7 +70,7 @@ def test_every_request_is_told_of_before_and_after_its_effect(kaggle: Kaggle) ->
     seen: list[Any] = []
     kaggle.faults.watcher = lambda request, when: seen.append((request.call, when, len(kaggle.kernels.all())))
     push(kaggle)
-    kaggle.until(lambda: len(seen) > 1)  # the second is told once the answer is out
+    until(lambda: len(seen) > 1)  # the second is told once the answer is out
     assert seen == [
         ("kernels.KernelsApiService/SaveKernel", BEFORE, 0),
         ("kernels.KernelsApiService/SaveKernel", AFTER, 1),
@@ -81,7 +82,7 @@ def test_a_stream_of_log_lines_is_cut_in_its_middle(kaggle: Kaggle) -> None:
     # By the load balancer, now and then; the client reconnects and leaves out what it has [S].
     kaggle.set(events_before_cut=2)
     push(kaggle, text="import time\nfor n in range(9): print(n, flush=True)\ntime.sleep(30)")
-    kaggle.until(lambda: "8\n" in kaggle.session("first-one").log.plain())
+    until(lambda: "8\n" in kaggle.session("first-one").log.plain())
     with pytest.raises(http.client.IncompleteRead) as cut:
         send(kaggle, "GET", "/v1/kernels/logs/stream/ada/first-one", headers=bearer(kaggle.account.token))
     assert cut.value.partial.count(b"data:") == 2

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.accounts import Account
 from tests.kaggle.calling import HELLO, KERNELS, SLEEP, bearer, call, named, push, quota_s, refusal, send, status
+from tests.waiting import until
 
 GPU = {"machineShape": "NvidiaTeslaT4"}
 T4 = "NvidiaTeslaT4"
@@ -118,7 +119,7 @@ def test_only_gpu_sessions_are_charged_and_two_t4s_are_charged_once(kaggle: Kagg
 def test_a_running_session_is_charged_as_it_runs(kaggle: Kaggle) -> None:
     # Live quota [R].
     push(kaggle, text=SLEEP, **GPU)
-    kaggle.until(lambda: quota_s(kaggle) > 10)
+    until(lambda: quota_s(kaggle) > 10)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_pushing_the_same_slug_starts_a_second_session(kaggle: Kaggle) -> None:
     # A new version does not stop the one that runs [F].
     push(kaggle, text=SLEEP)
     assert push(kaggle, text=SLEEP).json["versionNumber"] == 2
-    kaggle.until(lambda: [one.status for one in kaggle.kernels.sessions()] == ["RUNNING", "RUNNING"])
+    until(lambda: [one.status for one in kaggle.kernels.sessions()] == ["RUNNING", "RUNNING"])
 
 
 def test_versions_are_asked_for_by_label(kaggle: Kaggle) -> None:
@@ -163,7 +164,7 @@ def test_versions_are_asked_for_by_label(kaggle: Kaggle) -> None:
     push(kaggle, text="raise SystemExit(1)")
     kaggle.over("first-one")
     push(kaggle, text=SLEEP)
-    kaggle.until(lambda: status(kaggle, "first-one") == "RUNNING")
+    until(lambda: status(kaggle, "first-one") == "RUNNING")
     assert status(kaggle, "first-one", versionLabel="v1") == "ERROR"
     assert call(kaggle, f"{KERNELS}/GetKernelSessionStatus", named(kaggle, "first-one", versionLabel="1")).code == 404
 

@@ -28,6 +28,7 @@ from tests.kaggle.calling import (
     send,
     status,
 )
+from tests.waiting import until
 
 GPU = {"machineShape": "NvidiaTeslaT4"}
 
@@ -133,10 +134,10 @@ def test_waiting_then_running_then_saving(kaggle: Kaggle) -> None:
     push(kaggle, text="open('out', 'w').close()")
     assert status(kaggle, "first-one") == "QUEUED"
     kaggle.clock.skip(hours=1)
-    kaggle.until(lambda: "[NbConvertApp]" in kaggle.session("first-one").log.plain())
+    until(lambda: "[NbConvertApp]" in kaggle.session("first-one").log.plain())
     assert output(kaggle, "first-one") == {"files": [], "log": "", "nextPageToken": ""}
     assert status(kaggle, "first-one") == "RUNNING"
-    kaggle.until(lambda: kaggle.clock.skip(hours=1) or status(kaggle, "first-one") == "COMPLETE")
+    until(lambda: kaggle.clock.skip(hours=1) or status(kaggle, "first-one") == "COMPLETE")
     assert output(kaggle, "first-one")["files"]
 
 
@@ -187,7 +188,7 @@ def test_the_log_is_one_array_of_lines_with_stream_and_time(kaggle: Kaggle) -> N
 def test_the_live_log_is_replayed_from_its_start(kaggle: Kaggle) -> None:
     # Server-sent events until END_OF_LOG; whoever comes again gets all of it again [S].
     push(kaggle, text="import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(.5)")
-    kaggle.until(lambda: "0\n" in kaggle.session("first-one").log.plain())
+    until(lambda: "0\n" in kaggle.session("first-one").log.plain())
     path = "/v1/kernels/logs/stream/ada/first-one"
     answer = send(kaggle, "GET", path, headers=bearer(kaggle.account.token))
     assert answer.headers["Content-Type"] == "text/event-stream"
@@ -215,7 +216,7 @@ time.sleep(60)
 """
     push(kaggle, text=text, **GPU)
     alive = kaggle.session("first-one").wish.folder / "kaggle/working/alive"
-    kaggle.until(lambda: "up" in kaggle.session("first-one").log.plain() and alive.exists())
+    until(lambda: "up" in kaggle.session("first-one").log.plain() and alive.exists())
     kaggle.clock.skip(hours=12)
     session = kaggle.over("first-one")
     assert session.status == "ERROR"
@@ -231,7 +232,7 @@ def test_a_cut_off_session_may_keep_what_the_test_says(kaggle: Kaggle) -> None:
     # Reports disagree on what is left [F].
     kaggle.set(kept_at_cap=frozenset({"outputs", "log"}), status_at_cap="CANCEL_ACKNOWLEDGED")
     push(kaggle, text=f"open('out', 'w').close()\n{SLEEP}")
-    kaggle.until(lambda: "up" in kaggle.session("first-one").log.plain())
+    until(lambda: "up" in kaggle.session("first-one").log.plain())
     kaggle.clock.skip(hours=12)
     assert kaggle.over("first-one").status == "CANCEL_ACKNOWLEDGED"
     answer = output(kaggle, "first-one")
@@ -253,10 +254,10 @@ def test_a_cancelled_session_shows_its_output_bit_by_bit(kaggle: Kaggle) -> None
     kaggle.set(cancelling_s=3600)
     push(kaggle, text=f"for n in 'abcd': open(n, 'w').close()\n{SLEEP}")
     session = kaggle.session("first-one")
-    kaggle.until(lambda: "up" in session.log.plain())
+    until(lambda: "up" in session.log.plain())
     answer = call(kaggle, f"{KERNELS}/CancelKernelSession", {"kernelSessionId": session.number})
     assert (answer.code, status(kaggle, "first-one")) == (200, "CANCEL_REQUESTED")
-    kaggle.until(lambda: output(kaggle, "first-one")["files"])
+    until(lambda: output(kaggle, "first-one")["files"])
     assert len(output(kaggle, "first-one")["files"]) == 2
     kaggle.clock.skip(hours=1)
     kaggle.over("first-one")
@@ -284,7 +285,7 @@ def test_deleting_a_kernel_stops_it_and_destroys_its_output(kaggle: Kaggle) -> N
     url = output(kaggle, "first-one")["files"][0]["url"].removeprefix(kaggle.url)
     push(kaggle, text=SLEEP, **GPU)
     session = kaggle.session("first-one")
-    kaggle.until(lambda: "up" in session.log.plain())
+    until(lambda: "up" in session.log.plain())
     assert call(kaggle, f"{KERNELS}/DeleteKernel", named(kaggle, "first-one")).code == 200
     assert session.over
     used = quota_s(kaggle)
@@ -337,7 +338,7 @@ def test_a_data_set_that_is_not_ready_is_left_out(kaggle: Kaggle) -> None:
     answer = push(kaggle, datasetDataSources=["ada/my-data", "bob/none"]).json
     assert (answer["error"], answer["invalidDatasetSources"]) == ("", ["ada/my-data", "bob/none"])
     kaggle.clock.skip(hours=1)
-    kaggle.until(lambda: dataset(kaggle, "my-data").code == 200)
+    until(lambda: dataset(kaggle, "my-data").code == 200)
 
 
 def test_data_of_somebody_else(kaggle: Kaggle, tmp_path: Path) -> None:
@@ -377,7 +378,7 @@ def test_nothing_is_left_when_the_stand_in_is_left(tmp_path: Path, kaggle: Kaggl
     with running(tmp_path) as other:
         for n in range(2):
             push(other, f"session-{n}", SLEEP, **GPU)
-        other.until(lambda: all(one.log.plain() for one in other.kernels.sessions()))
+        until(lambda: all(one.log.plain() for one in other.kernels.sessions()))
         assert _processes_of(tmp_path)
     assert _processes_of(tmp_path) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kaggle session")]

@@ -10,6 +10,7 @@ from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.faults import DROP
 from tests.kaggle.looking import NAME
 from tests.kaggle.submitting import hand, order
+from tests.waiting import until
 
 
 def test_it_lives_until_kaggle_says_otherwise(service: Kaggle, here: KaggleBackend) -> None:
@@ -55,7 +56,7 @@ def test_the_live_log_is_read_without_waiting_for_its_end(service: Kaggle, here:
     service.set(events_before_cut=3)
     ref = here.submit(order(), hand)
     session = service.session(NAME)
-    service.until(lambda: session.over)
+    until(lambda: session.over)
     live = session.log.plain()
     session.status = "RUNNING"
     session.log._closed = False

@@ -25,6 +25,7 @@ from tests.e2e.runs import SHORT
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
 from tests.security.canaries import Haystack, canary
+from tests.waiting import until
 
 RUN = "digits"
 PAGE = (Path(__file__).parents[2] / "docs" / "kaggle.md").read_text(encoding="utf-8")
@@ -96,14 +97,14 @@ def shown_at_kaggle(haystack: Haystack, kaggle: Kaggle) -> None:
         haystack.search("a script", session.wish.source.encode())
 
 
-def stops_before_its_end(kaggle: Kaggle, context: Context) -> Plan:
+def stops_before_its_end(context: Context) -> Plan:
     """However fast it is, the first session has no second checkpoint before it can have heard of the stop."""
     beats: list[Asked] = []
 
     def act() -> None:
-        kaggle.until(lambda: world.fold(context, RUN).stop)
+        until(lambda: world.fold(context, RUN).stop)
         heard = len(beats) + 2
-        kaggle.until(lambda: len(beats) >= heard)
+        until(lambda: len(beats) >= heard)
 
     moment = Moment(kind="state", count=2, act=act)
 
@@ -117,7 +118,7 @@ def stops_before_its_end(kaggle: Kaggle, context: Context) -> Plan:
 
 
 def test_the_page_from_a_token_to_a_run_that_is_whole(kaggle: Kaggle, context: Context, between: Proxy) -> None:
-    between.plan = stops_before_its_end(kaggle, context)
+    between.plan = stops_before_its_end(context)
     variables = {
         "AWS_SECRET_ACCESS_KEY": SECRETS["the bucket's key"],
         "HOME": str(context.settings.home),
@@ -130,7 +131,7 @@ def test_the_page_from_a_token_to_a_run_that_is_whole(kaggle: Kaggle, context: C
             exports.append(line)
             continue
         if " stop " in line:
-            kaggle.until(lambda: world.fold(context, RUN).reached >= 8)
+            until(lambda: world.fold(context, RUN).reached >= 8)
             shown_while_it_trains(haystack)
             assert kaggle.session(world.name(context, 1, RUN)).status == "RUNNING"
         code, said = typed("\n".join([*exports, line]), variables)

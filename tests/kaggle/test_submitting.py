@@ -15,6 +15,7 @@ from tests.fakes.kaggle import Kaggle
 from tests.fakes.kaggle.faults import AFTER, BEFORE, DROP, Request
 from tests.kaggle.looking import NAME, calls, nobody
 from tests.kaggle.submitting import backend, hand, order
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +71,7 @@ def test_a_push_that_lands_late_is_waited_for(service: Kaggle, tmp_path: Path) -
     first = subprocess.Popen([sys.executable, "-m", "tests.kaggle.submitting", str(tmp_path)], cwd=ROOT)
     service.faults.watcher = hold
     assert gone.wait(300)
-    second = backend(tmp_path, sleep=lambda _: service.until(lambda: any(service.kernels.all())))
+    second = backend(tmp_path, sleep=lambda _: until(lambda: any(service.kernels.all())))
     second.submit(order(), nobody)
     service.faults.watcher = None
     assert len(service.kernel(NAME).versions) == 1

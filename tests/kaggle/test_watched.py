@@ -19,6 +19,7 @@ from jobs.errors import Exit
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
 from tests.kaggle.world import QUICK, RUN
+from tests.waiting import until
 
 OUTPUT = layout.output(RUN, 1)
 ROOT = Path(__file__).parents[2]
@@ -56,11 +57,11 @@ def test_its_log_is_shown_live_and_a_hanging_one_is_cancelled(kaggle: Kaggle, co
         assert watching.stdout is not None
         seen = [watching.stdout.readline()]
         assert seen[0].startswith("facegan-start: "), "shown before there is a lease"
-        kaggle.until(lambda: world.fold(context).lease is not None)
+        until(lambda: world.fold(context).lease is not None)
         (begun,) = world.fold(context).open
         assert begun.ref is not None
         assert begun.ref["session_id"] == session.number, "cancel needs it"
-        kaggle.until(lambda: any(context.store.list(OUTPUT)))
+        until(lambda: any(context.store.list(OUTPUT)))
         freeze(context)
 
         word.cancel(context, ledger)

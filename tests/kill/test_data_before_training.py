@@ -45,6 +45,7 @@ from tests.fakes.driving import (
 )
 from tests.fakes.killing import SilentStore, WatchedStore
 from tests.fakes.toy import ToyTrainer
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numpy") is None, reason="NumPy is not installed")
 
@@ -155,19 +156,12 @@ def made(store: ObjectStore, home: Path, elsewhere: Path) -> World:
     return World(store=store, home=home, manifest=filled)
 
 
-def wait_until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 600
-    while not what():
-        assert time.monotonic() < deadline, "it never comes"
-        time.sleep(0.01)
-
-
 def test_the_heart_beats_while_the_data_come_and_the_user_s_stop_is_heard(world: World) -> None:
     dammed = DammedStore(world.store, parts=5)
     end = world.start(dammed)
     assert dammed.is_asked.wait(60)
     before = world.beats
-    wait_until(lambda: world.beats > before + 1)
+    until(lambda: world.beats > before + 1)
     append(ledger_of(world.store), "stop")
     assert end() is SessionExit.INTERRUPTED
     assert ledger_of(world.store).refresh().state is State.STOPPED
@@ -319,7 +313,7 @@ def test_a_signal_while_the_data_come_ends_the_process_at_once(
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_until(lambda: world.beats > 3 and partial.exists())
+    until(lambda: world.beats > 3 and partial.exists())
     child.send_signal(getattr(signal, name))
     assert child.wait(PROMPT_S) == SessionExit.INTERRUPTED
     assert world.report["why"] == f"received {name}"

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from facegan.ledger import Fold, Ledger, State, Writer
@@ -19,17 +19,10 @@ from tests.e2e.outcome import entries
 from tests.e2e.runs import RUN
 from tests.notebook.conftest import CANARY, Export, on
 from tests.notebook.jupyter import Jupyter, jupyter
+from tests.waiting import until
 
 STEPS = 96
 LONGER = (f"training.steps={STEPS}", "evaluation.every_steps=32", "session.lease_s=36")
-
-
-def until(happened: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 600.0) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, said()
-        time.sleep(0.1)
 
 
 def fold(user: CloudUser) -> Fold:

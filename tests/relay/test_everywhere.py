@@ -22,7 +22,7 @@ from jobs.supervision.watching import Watch
 from tests.cloud import servers
 from tests.container import conftest as container
 from tests.container.moments import Moment
-from tests.container.runs import RUN, SHORT, STEPS, Docked, until
+from tests.container.runs import RUN, SHORT, STEPS, Docked
 from tests.e2e.outcome import Outcome
 from tests.ec2 import cloud as clouds
 from tests.fakes import colab as colabs
@@ -30,6 +30,7 @@ from tests.fakes import ec2 as ec2s
 from tests.fakes import kaggle as kaggles
 from tests.fakes import rooted
 from tests.kaggle.world import name as kernel_of
+from tests.waiting import until
 
 engine, image, moto, users, untouched = (
     container.engine,

@@ -41,6 +41,7 @@ from tests.browser import PATIENCE_MS, blank_page
 from tests.container.conftest import require
 from tests.stack.conftest import IMAGES
 from tests.stack.world import PATIENCE_S, ROOT, SERVICES, SHORT, Stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 RUN, JOINED = "on-the-stack", "joined"
@@ -183,10 +184,7 @@ def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack
     (session,) = engine.containers.list(filters=mine)
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
     ledger = contexts.real(settings.load(environment=stack.user, folder=stack.home)).ledger(JOINED)
-    deadline = time.monotonic() + PATIENCE_S
-    while not ledger.refresh().reached:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: ledger.refresh().reached)
     session.kill("SIGKILL")  # the next moment: a typed command takes longer than a fast machine may take for all
     assert reached(stack, engine, f"{stack.project}_sessions") == {"store"}
 

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from facegan import layout
 from facegan.storage.file import FileStore
 from tests.tracking.world import RUN, Mlflow, Run, assert_same
+from tests.waiting import until
 
 SIGKILLED = -signal.SIGKILL
 Fork = Callable[..., list[int]]
@@ -122,8 +122,5 @@ def test_watching_goes_on_until_it_is_left_alone(file_run: Run, mlflow: Mlflow, 
     file_run.session(dies_after=12)
     assert f"{len(file_run.committed())} points" in starter.stdout.readline()
     starter.communicate("x", timeout=300)
-    deadline = time.monotonic() + 300
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()
+    until(lambda: not Path(f"/proc/{pid}").exists())
     assert_same(file_run, mlflow)

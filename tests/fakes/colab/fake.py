@@ -121,14 +121,6 @@ class Colab:
     def verbs(self) -> list[str]:
         return [next(word for word in words if word in arguments.COMMANDS) for words in self.calls]
 
-    def until(self, what: Callable[[], object], *, seconds: float = 300.0, every_s: float = 0.02) -> None:
-        """Wait for it. Raises `TimeoutError`."""
-        deadline = time.monotonic() + seconds
-        while not what():
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            time.sleep(every_s)
-
     def answer(self, words: list[str], folder: Path, printed: Callable[[str, str], object]) -> int:
         """One call, from its words to its exit code."""
         with self._lock:

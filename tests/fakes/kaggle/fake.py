@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.fakes.kaggle.kernels import Kernel, Kernels
 from tests.fakes.kaggle.rules import Rules
 from tests.fakes.kaggle.server import Server
 from tests.fakes.kaggle.sessions import Session
+from tests.waiting import until
 
 USER = "ada"
 
@@ -84,20 +84,10 @@ class Kaggle:
         """The newest session of a kernel."""
         return self.kernel(slug).sessions()[-1]
 
-    def until(self, what: Callable[[], object], *, seconds: float = 300.0) -> None:
-        """Wait for it. Raises `TimeoutError`."""
-        deadline = time.monotonic() + seconds
-        began = time.monotonic()
-        while not what():
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            time.sleep(max(0.01, time.monotonic() - began))  # what is waited for needs this core, too
-            began = time.monotonic()
-
     def over(self, slug: str, *, seconds: float = 300.0) -> Session:
         """The newest session of a kernel, when it is over. Raises `TimeoutError`."""
         session = self.session(slug)
-        self.until(lambda: session.over, seconds=seconds)
+        until(lambda: session.over, patience_s=seconds)
         return session
 
     def _calls(self, base: str) -> dict[str, Callable[[Account, Json], Json]]:

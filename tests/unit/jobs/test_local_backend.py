@@ -16,6 +16,7 @@ from jobs import context as contexts
 from jobs import orders, settings
 from jobs.backends.base import Order
 from jobs.backends.local import LocalBackend
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -37,14 +38,11 @@ def nothing() -> None:
 
 
 def wait_until_gone(backend: LocalBackend, ref: dict[str, object]) -> None:
-    deadline = time.monotonic() + 60
-    while backend.fate(ref).life is Life.ALIVE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        _reap()
+    until(lambda: _reap() or backend.fate(ref).life is not Life.ALIVE)
 
 
 def _reap() -> None:
+    """Of processes that were killed nothing stays, whose parent these tests are."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
