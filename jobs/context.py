@@ -43,8 +43,9 @@ def new_id() -> str:
 
 
 _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 and o, no 1 and l and i
+_OF_ITS_NAME = 58  # characters: an id has 63
 
 
 def new_run_id(experiment: str) -> str:
     """A readable id that no other run has: checked by the create, not by looking."""
-    return f"{experiment}-{''.join(secrets.choice(_READABLE) for _ in range(4))}"
+    return f"{experiment[:_OF_ITS_NAME]}-{''.join(secrets.choice(_READABLE) for _ in range(4))}"

@@ -40,6 +40,17 @@ def images(data: Data, home: Path, store: ObjectStore) -> int | None:
     return counted if counted is None or data.limit is None else min(counted, data.limit)
 
 
+def part(data: Data, home: Path, store: ObjectStore) -> str:
+    """Which part of its set an array was prepared to be, in words; empty where it is the whole, or cannot be told."""
+    known = DATASETS.get(data.name)
+    if not _is_settled(data) or (known is not None and known.package is not None):
+        return ""
+    try:
+        return _manifest(data, home, store).part
+    except NotFoundError:
+        return ""
+
+
 def require_images(experiment: Experiment, counted: int | None, home: Path, store: ObjectStore) -> None:
     """Refuse an experiment that has nothing to show, or nothing in one of its domains. `counted` as from `images`.
 

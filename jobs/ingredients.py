@@ -35,7 +35,7 @@ def settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) ->
     _require_array(data)
     if _is_to_be_prepared(data, look, there):
         return _unsettled(data, coupled=coupled)
-    manifest = _the_one(data, look).manifest
+    manifest = _the_one(data, look, coupled=coupled).manifest
     _require_chosen(data, manifest.columns, coupled=coupled)
     _require_cut(data, manifest.height, manifest.width)
     data = replace(data, size=_size(data, manifest), digest=manifest.digest)
@@ -118,29 +118,49 @@ def _require_array(data: Data) -> None:
     """Refuse to look for prepared arrays of a set that is read where it is, as it is."""
     known = datasets.DATASETS.get(data.name)
     if known is not None and known.package is not None:
+        by_digest = "--set data.digest=none" if data.digest is not None else None
         raise BadInputError(
             f'"{data.name}" comes as it is: {_times(datasets.shape(Data(name=data.name)))}, digest {known.digest}',
-            hint=f"--set data.name=mnist, and: {prepare_line(replace(data, name='mnist'))}",
+            hint=by_digest or f"--set data.name=mnist, and: {prepare_line(replace(data, name='mnist'))}",
         )
 
 
-def _the_one(data: Data, look: Look) -> Copy:
+def _the_one(data: Data, look: Look, *, coupled: bool) -> Copy:
     """The only prepared array that fits.
 
-    Which images of the set it holds (`limit`, `domains`) is no part of fitting: where several fit, the user says.
+    How many images of the set it holds (`limit`) is no part of fitting: where several fit, the user says. One that
+    holds as many with an attribute as without is no fair share of its set: taken for these domains alone, or by digest.
 
     Raises:
         BadInputError: none fits, or several do.
     """
     there = look(data.name, data.digest)
     if not there and data.name not in datasets.DATASETS:
-        raise experiment.unknown("data set", data.name, {*datasets.DATASETS, *(c.manifest.name for c in look(None))})
+        raise _unknown(data, {*datasets.DATASETS, *(copy.manifest.name for copy in look(None))})
     if data.digest is not None:
         named = [copy for copy in there if copy.manifest.digest.startswith(data.digest)]
         return _only(named, f'prepared "{data.name}" with digest "{data.digest}"', there, data)
     fitting = [copy for copy in there if fits(copy.manifest, data)]
     size = "" if data.size is None else f" at {data.size} px"
-    return _only(fitting, f'prepared "{data.name}"{size} with crop {data.crop}', there, data)
+    called = f'prepared "{data.name}"{size} with crop {data.crop}'
+    fair = [copy for copy in fitting if copy.manifest.domains in {None, data.domains if coupled else None}]
+    if fitting and not fair:
+        raise _uneven(fitting[0].manifest, called, data, coupled=coupled)
+    return _only(fair, called, there, data)
+
+
+def _uneven(manifest: Manifest, called: str, data: Data, *, coupled: bool) -> BadInputError:
+    by_hand = f"--set data.digest={manifest.digest[:12]} takes it as it is"
+    instead = f"--set data.domains={manifest.domains}" if coupled else prepare_line(data)
+    return BadInputError(
+        f'what there is of {called} has as many images with "{manifest.domains}" as without',
+        hint=f"{instead}; or {by_hand}",
+    )
+
+
+def _unknown(data: Data, known: Collection[str]) -> BadInputError:
+    error = experiment.unknown("data set", data.name, known)
+    return BadInputError(error.message, hint=f"{error.hint}; your own: {prepare_line(data)}")
 
 
 def _only(fitting: Sequence[Copy], called: str, there: Sequence[Copy], data: Data) -> Copy:

@@ -80,20 +80,38 @@ def load(named: str) -> Experiment:
     """
     path = Path(named)
     if path.suffix.lower() != ".toml":
+        if path.is_dir():
+            raise BadInputError(f'"{named}" is a folder, and an experiment is a file', hint=f"ls {named}/*.toml")
         if "/" in named or path.is_file():
             raise BadInputError(f'an experiment file ends in .toml, unlike "{named}"', hint=f"mv {named} {named}.toml")
         return catalog.find(named).experiment
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin a file with a mark
     except OSError as error:
         raise BadInputError(f'experiment file "{named}" cannot be read: {error.strerror}', hint="ls *.toml") from error
     except ValueError as error:
         raise BadInputError(f'experiment file "{named}" is not TOML: {error}', hint=WRITTEN) from error
     base = tree.pop("extends", None)
-    tree.setdefault("name", path.stem)
+    if "name" not in tree:
+        tree["name"] = _called_as(path)
     layout.check_run_id(str(tree["name"]))
     below = {} if base is None else experiment.to_json(catalog.find(str(base)).experiment)
     return experiment.from_json(experiment.merged(below, tree))
+
+
+def _called_as(path: Path) -> str:
+    """The name of the experiment in a file that says none: the file's.
+
+    Raises:
+        BadInputError: the file's name cannot be one.
+    """
+    try:
+        return layout.check_run_id(path.stem)
+    except BadInputError as error:
+        raise BadInputError(
+            f'the file "{path}" says no name for its experiment, and its own, "{path.stem}", cannot be one',
+            hint=f'write name = "…" into it: {error.hint}',
+        ) from error
 
 
 def content(body: Json, *, is_open: bool) -> Json:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from facegan import session as wire
-from facegan.experiment import Json, from_json
-from facegan.ledger import FINAL, Fold, Ledger, State
+from facegan.experiment import Json
+from facegan.ledger import FINAL, Fold, Ledger, State, beginning
 from facegan.length import Length, duration, images_of, length, rounded
 from facegan.storage.base import ObjectStore
 from jobs.errors import Exit
@@ -106,8 +106,7 @@ class Shown:
         }
 
     def __str__(self) -> str:
-        of_each = " of each domain" if self.whole.domains > 1 else ""
-        parts = [f"{self.done.images:,} of {self.whole.images:,} images{of_each}"]
+        parts = [f"{self.done.images:,} of {self.whole.images:,} images{self.whole.of_each}"]
         if self.done.epochs is not None and self.whole.epochs is not None:
             parts.append(f"epoch {rounded(self.done.epochs)} of {rounded(self.whole.epochs)}")
         return ", ".join(parts)
@@ -115,9 +114,9 @@ class Shown:
 
 def shown(ledger: Ledger, now: RunView) -> Shown:
     """How far the run is as seen in `now`. Reads the first entry: what is trained is said there."""
-    body = ledger.entry(0).body
-    experiment = from_json(body["experiment"])
-    count = images_of(experiment.data, body.get("data", {}))
+    entry = ledger.entry(0)
+    experiment = beginning.experiment(entry, ledger.run)
+    count = images_of(experiment.data, entry.body.get("data") or {})
     return Shown(
         done=length(experiment, steps=now.step, count=count), whole=length(experiment, steps=now.steps, count=count)
     )

@@ -67,7 +67,5 @@ def empty(_name: str | None = None, _wanted: str | None = None, /) -> Sequence[C
 def described(manifest: Manifest) -> str:
     """One array in a few words, of which the last are what `data.digest` takes."""
     count = f"{manifest.count:,} of {manifest.height}x{manifest.width}x{manifest.channels}"
-    more = [f"crop {manifest.crop}"]
-    more += [f"domains {manifest.domains}"] if manifest.domains else []
-    more += [f"limit {manifest.limit:,}"] if manifest.limit else []
+    more = [f"crop {manifest.crop}", *([manifest.part] if manifest.part else [])]
     return f"{count}, {', '.join(more)}, {manifest.digest[:12]}"

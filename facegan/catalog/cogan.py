@@ -104,7 +104,7 @@ IMDB_WIKI = Entry(
         "That the settings were those of the faces: the thesis gives none for IMDB-WIKI alone",
         "The number of images of IMDB-WIKI, and that its licence is academic research only",
     ),
-    takes=("200 steps of 32 in 34 min, 2 threads, on 2 shared CPU cores that were busy with other work",),
+    takes=("200 steps of 32 in 34 min, 1 thread, on 2 shared CPU cores that were busy with other work",),
     outcome=(
         "After 200 steps of 32, of 10,000 of 128, on portraits and CelebA's faces in the layout of IMDB-WIKI, whose "
         "own pictures were not at hand: women's and men's faces in noise. See docs/results.md"

@@ -12,6 +12,7 @@ from facegan.experiment import Model, unknown
 
 DIGIT = (28, 28, 1)
 FACE = (64, 64, 3)
+GREY = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,20 @@ def require(model: Model, shape: tuple[int, int, int], *, cut: bool = False) -> 
             hint="--set model.first_dropout=0",
         )
     if family.shapes and shape not in family.shapes:
-        height, _, channels = family.shapes[0]
-        chosen = f"data.cut={height}" if cut else "data.name=mnist" if channels == 1 else f"data.size={height}"
         raise BadInputError(
             f'"{model.family}" makes images of {" or ".join(map(_spelled, family.shapes))}, not "{_spelled(shape)}"',
-            hint=f"choose data of that shape: --set {chosen}",
+            hint=f"choose data of that shape: --set {_instead(family.shapes[0], shape, cut=cut)}",
         )
+
+
+def _instead(wanted: tuple[int, int, int], shape: tuple[int, int, int], *, cut: bool) -> str:
+    """What to set for data of the wanted shape: colour comes first, as no size brings it."""
+    height, _, channels = wanted
+    if channels == GREY:
+        return "data.name=mnist"
+    if shape[-1] == GREY:
+        return f"data.name=celeba --set data.size={height}"
+    return f"data.cut={height}" if cut else f"data.size={height}"
 
 
 def _spelled(shape: tuple[int, int, int]) -> str:

@@ -107,6 +107,7 @@ def _account(manifest: Manifest, news: str, store: ObjectStore, there: Iterable[
         + (f", {news}" if news else ""),
         f"  of       {manifest.source}",
         f"  skipped  {listed(manifest.skipped) or 'none'}",
+        *([f"  left     {manifest.left_over:,}, as asked: {manifest.part}"] if manifest.left_over else []),
         f"  digest   {manifest.digest}",
         f"  in       {folder} and {store.url}",
         f"next: {_next(manifest, there)}",

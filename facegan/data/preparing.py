@@ -137,6 +137,7 @@ def _manifest(options: Options, source: Source, record: Record, into: Path) -> M
         domains=options.domains,
         limit=options.limit,
         skipped=_all_reasons(source.skipped, record.tally.reasons),
+        left_over=len(source.items) - record.rows - record.tally.skipped,
         source=options.origin,
         code=facegan.__version__,
         images=parts,

@@ -62,6 +62,8 @@ class Manifest:
         domains: The column by which as many images were taken with it as without it, if any.
         limit: The most images that were asked for, if that was limited.
         skipped: Why pictures of the source are not in the array -> how many.
+        left_over: Pictures that nothing is wrong with, left out for `domains` or `limit`; `None`: not counted, by an
+            earlier version.
         source: What it was made of, in words, without a path of the machine that made it.
         code: The version that made it.
         images: The parts of images.npy, each of 32 MiB but the last.
@@ -81,6 +83,7 @@ class Manifest:
     domains: str | None = None
     limit: int | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
+    left_over: int | None = None
     source: str = ""
     code: str = ""
     images: tuple[Piece, ...]
@@ -90,6 +93,12 @@ class Manifest:
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one image."""
         return self.height, self.width, self.channels
+
+    @property
+    def part(self) -> str:
+        """Which part of its set was asked for: "domains Smiling, limit 40"; empty where it is the whole."""
+        domains = [f"domains {self.domains}"] if self.domains else []
+        return ", ".join([*domains, *([f"limit {self.limit:,}"] if self.limit else [])])
 
     @property
     def size_bytes(self) -> int:
@@ -139,6 +148,7 @@ def _built(data: bytes) -> Manifest:
         raise _Wrong("it is not JSON") from error
     if not isinstance(tree, dict) or tree.pop("schema", None) != SCHEMA:
         raise _Wrong(f"it is not of schema {SCHEMA}")
+    tree.setdefault("left_over", None)  # of an earlier version
     known = {f.name for f in dataclasses.fields(Manifest)}
     if tree.keys() != known:
         raise _Wrong(f"its keys are not {', '.join(sorted(known))}")
@@ -155,6 +165,7 @@ def _built(data: bytes) -> Manifest:
         domains=None if tree["domains"] is None else _text(tree["domains"]),
         limit=_perhaps(tree["limit"], MOST_IMAGES),
         skipped=_skipped(tree["skipped"]),
+        left_over=None if tree["left_over"] is None else _whole(tree["left_over"], 0, 2**53),
         source=_text(tree["source"]),
         code=_text(tree["code"]),
         images=tuple(_piece(piece, PART_BYTES) for piece in _list(tree["images"])),

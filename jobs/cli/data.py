@@ -66,7 +66,7 @@ def list_data(store: options.Store = None, json: options.Json = False) -> None:
         output.as_json(rows)
         return
     cells = [_cells(row) for row in sorted(rows, key=lambda row: (row["name"], row["digest"] or ""))]
-    output.table(("NAME", "IMAGES", "SHAPE", "CROP", "DIGEST", "MB", "WHERE"), cells)
+    output.table(("NAME", "IMAGES", "SHAPE", "CROP", "PART", "DIGEST", "MB", "WHERE"), cells)
 
 
 @app.command()
@@ -143,7 +143,7 @@ def _unfinished(context: Context) -> Iterator[dict[str, Any]]:
 def _row(manifest: Manifest) -> dict[str, Any]:
     told = manifest.to_json()
     del told["images"], told["attributes"], told["schema"]
-    return {**told, "bytes": manifest.size_bytes}
+    return {**told, "part": manifest.part, "bytes": manifest.size_bytes}
 
 
 def _known(context: Context) -> Iterator[dict[str, Any]]:
@@ -172,7 +172,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     size = f"{row['bytes'] / 1e6:,.1f}" if "bytes" in row else ""
     if row["state"] != "prepared":
         where = ", ".join(text for text in (where, row["state"], row.get("next")) if text)
-    return (row["name"], count, shape, row.get("crop", ""), (row["digest"] or "")[:12], size, where)
+    digest = (row["digest"] or "")[:12]
+    return (row["name"], count, shape, row.get("crop", ""), row.get("part", ""), digest, size, where)
 
 
 def _manifest(context: Context, place: str, name: str, digest: str) -> Manifest:

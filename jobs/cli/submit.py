@@ -60,6 +60,8 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     counting.require_images(chosen, images, home, at)
     body = recipe.created_body(run, chosen, images)
     output.say(f"run {run}: {length(chosen, count=images)}")
+    if part := counting.part(chosen.data, home, at):
+        output.say(f"of {chosen.data.name} a part was prepared: {part}")
     if chosen.data.digest is None and chosen.data.name in there:
         output.say(f"{chosen.data.name} will be prepared by the first session, from {there[chosen.data.name]}")
     if images is not None and chosen.data.limit is not None and images < chosen.data.limit:

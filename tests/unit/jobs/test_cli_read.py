@@ -88,6 +88,26 @@ def test_status_of_a_damaged_run_names_the_entry(cli: Cli, file_store: ObjectSto
     assert said.hint
 
 
+def test_a_run_from_before_sizes_had_an_end_is_shown_like_any(cli: Cli, file_store: ObjectStore) -> None:
+    chosen = world.experiment()
+    world.create(file_store, "old", dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, latent=10**12)))
+    assert cli("status", "old", "--json").json()["shown"]["of_images"] == 768
+    assert [run["run"] for run in cli("ps", "--json").json()] == ["old"]
+    assert cli("verify", "old").code == 0
+
+
+def test_status_of_a_run_whose_experiment_is_unknown_names_the_run(cli: Cli, file_store: ObjectStore) -> None:
+    chosen = world.experiment()
+    world.create(
+        file_store, "newer", dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, family="dcgan-99"))
+    )
+    said = cli("status", "newer")
+    assert (said.code, said.out) == (1, "")
+    assert 'the experiment of run "newer" is none that this version knows: unknown model family' in said.err
+    assert said.hint.startswith("hint: pip install --upgrade facegan-job")
+    assert [run["state"] for run in cli("ps", "--json").json()] == ["created"]
+
+
 def test_verify_of_a_whole_run(cli: Cli, file_store: ObjectStore) -> None:
     world.finished(file_store)
     said = cli("verify", world.RUN)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facegan import layout
+from facegan.length import duration
 from facegan.storage import ObjectStore
 from facegan.verify import Head
 from jobs import heavy
@@ -60,6 +61,12 @@ def test_a_receipt_is_a_table_of_sessions_and_one_of_places(cli: Cli, two: Objec
 )
 def test_times_of_a_receipt(milliseconds: int, shown: str) -> None:
     assert sheet.clock(milliseconds) == shown
+
+
+@pytest.mark.parametrize("milliseconds", [60_000, 1_716_400, 1_716_500, 1_716_612, 3_599_499])
+def test_the_report_s_times_are_those_of_the_receipt(milliseconds: int) -> None:
+    minutes, seconds = sheet.clock(milliseconds).split(":")[1:]
+    assert duration(milliseconds / 1000) == f"{int(minutes)}m {seconds}s"
 
 
 def test_a_first_verify_says_that_there_was_no_head_to_compare_with(cli: Cli, file_store: ObjectStore) -> None:

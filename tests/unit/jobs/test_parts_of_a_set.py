@@ -1,0 +1,98 @@
+"""Arrays that hold a part of their set: who may train on one without a word, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facegan.data import preparing
+from facegan.data.preparing import Options
+from facegan.data.sources import folder
+from facegan.errors import BadInputError
+from facegan.experiment import Experiment
+from facegan.prepared import Manifest, manifest
+from facegan.storage import ObjectStore
+from jobs import recipe
+from jobs.shelf import Copy
+from tests.fakes import datasets
+from tests.fakes.datasets import imagined
+from tests.unit.jobs.typed import Cli
+
+WHOLE = imagined(digest="1" * 64)
+EVEN = imagined(digest="2" * 64, domains="Smiling", count=500)
+PLAIN, COUPLED = "variant-celeba", "cogan-celeba-64"
+
+
+def resolve(named: str, *settings: str, there: Sequence[Manifest]) -> Experiment:
+    def look(name: str | None = None, _: str | None = None, /) -> Sequence[Copy]:
+        return [Copy(manifest=each, here=True, stored=False) for each in there if name in {None, each.name}]
+
+    return recipe.resolve(named, ["data.crop=none", *settings], device="cpu", cores=2, look=look)
+
+
+@pytest.mark.parametrize(
+    ("named", "settings", "instead"),
+    [
+        (PLAIN, (), "facegan-job data prepare celeba --source PATH --size 64; or "),
+        (PLAIN, ("data.domains=Smiling",), "facegan-job data prepare celeba"),
+        (COUPLED, (), "--set data.domains=Smiling; or "),
+        (COUPLED, ("data.domains=Male",), "--set data.domains=Smiling; or "),
+    ],
+)
+def test_one_that_is_no_fair_share_is_not_taken_unasked(named: str, settings: tuple[str, ...], instead: str) -> None:
+    with pytest.raises(BadInputError, match='has as many images with "Smiling" as without') as raised:
+        resolve(named, *settings, there=[EVEN])
+    assert str(raised.value.hint).startswith(instead)
+    assert "--set data.digest=222222222222 takes it as it is" in str(raised.value.hint)
+    assert resolve(named, *settings, "data.digest=222222222222", there=[EVEN]).data.digest == EVEN.digest
+    assert resolve(named, *settings, there=[WHOLE, EVEN]).data.digest == WHOLE.digest
+
+
+def test_it_is_taken_for_its_own_domains() -> None:
+    assert resolve(COUPLED, "data.domains=Smiling", there=[EVEN]).data.digest == EVEN.digest
+    with pytest.raises(BadInputError, match="there are 2 of prepared"):
+        resolve(COUPLED, "data.domains=Smiling", there=[WHOLE, EVEN])
+
+
+def test_submit_says_what_part_it_trains_on(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    datasets.fill(file_store, home, name="some", size=64, side=64, count=4, limit=4)
+    words = ("submit", "dcgan-celeba", "--name", "mine", "--set", "data.name=some", "--set", "data.crop=none")
+    said = cli(*words, "--dry-run")
+    assert said.code == 0
+    assert "of some a part was prepared: limit 4" in said.err
+    row = next(line for line in cli("data", "list").out.splitlines() if line.startswith("some"))
+    assert row.split()[:6] == ["some", "4", "64x64x3", "none", "limit", "4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "left", "part"),
+    [
+        (Options(name="kinds", size=8), 0, ""),
+        (Options(name="kinds", size=8, limit=3), 6, "limit 3"),
+        (Options(name="kinds", size=8, domains="label"), 5, "domains label"),
+        (Options(name="kinds", size=8, domains="label", limit=3), 7, "domains label, limit 3"),
+    ],
+)
+def test_what_is_left_over_is_counted(options: Options, left: int, part: str, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for kind, count in (("a", 2), ("b", 6)):
+        (tmp_path / "in" / kind).mkdir(parents=True)
+        for number in range(count):
+            image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / "in" / kind / f"{number}.png")
+    (tmp_path / "in" / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    made = preparing.prepare(
+        options, folder.open_source(tmp_path / "in"), tmp_path / "out", lambda _text: None, processes=1
+    )
+    assert (made.left_over, made.part) == (left, part)
+    assert made.count + made.left_over + sum(made.skipped.values()) == 9, "all there are"
+
+
+def test_an_earlier_version_counted_nothing() -> None:
+    tree = imagined().to_bytes().replace(b' "left_over": null,\n', b"")
+    assert b"left_over" not in tree
+    with pytest.raises(Exception, match="its parts are not"):  # it is one that nobody made: but its keys are right
+        manifest.from_bytes(tree, called="x", name="celeba", digest=datasets.NOBODY)
+    assert replace(WHOLE, left_over=None).part == ""
