@@ -17,22 +17,25 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from facegan.errors import BadInputError
 
 Json: TypeAlias = dict[str, Any]
+Limits: TypeAlias = Mapping[str, Any]
 
 AT_LEAST_ONE = {"least": 1}
-A_SIZE = {"least": 1, "below": 100_000}  # of what memory holds at once: a slip of the finger is refused here
+# Of what memory holds at once: a slip of the finger is refused where it is typed. Runs are older than that bound, and
+# what one was created with is no slip: `frozen_below` is only what every reader of JSON agrees on.
+A_SIZE = {"least": 1, "below": 100_000, "frozen_below": 2**53}
 ABOVE_ZERO = {"above": 0.0}
 BOOLEANS = {"true": True, "false": False}
 NOTHING = {"none", ""}  # what empties an optional key, on the command line and in TOML, which has no null
 
 
-def _one_of(*choices: str) -> Mapping[str, Any]:
+def _one_of(*choices: str) -> Limits:
     return {"choices": choices}
 
 
@@ -197,14 +200,21 @@ def to_json(experiment: Experiment) -> Json:
 
 
 def from_json(value: Mapping[str, Any]) -> Experiment:
-    """The inverse of `to_json`; checks every value.
+    """The inverse of `to_json`, for what somebody typed; checks every value.
 
     Raises:
         BadInputError: an unknown or missing key, a value of the wrong type or out of its range.
     """
-    built = _build(Experiment, value, prefix="")
-    assert isinstance(built, Experiment)
-    return built
+    return _experiment(value, lambda limits: limits)
+
+
+def frozen(value: Mapping[str, Any]) -> Experiment:
+    """The same, for what a run was created with: a size that nobody may type any more stands.
+
+    Raises:
+        BadInputError: as above.
+    """
+    return _experiment(value, lambda limits: {**limits, "below": limits.get("frozen_below", limits.get("below"))})
 
 
 def override(experiment: Experiment, settings: Iterable[str]) -> Experiment:
@@ -293,8 +303,14 @@ def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scala
     raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}={example}")
 
 
-def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 - JSON
-    """Build one dataclass from its JSON object, checking keys, types and ranges."""
+def _experiment(value: Mapping[str, Any], limited: Callable[[Limits], Limits]) -> Experiment:
+    built = _build(Experiment, value, "", limited)
+    assert isinstance(built, Experiment)
+    return built
+
+
+def _build(kind: type[Any], value: Any, prefix: str, limited: Callable[[Limits], Limits]) -> object:  # noqa: ANN401
+    """Build one dataclass from its JSON object, checking keys, types and ranges: what is `limited` of a field's."""
     if not isinstance(value, Mapping):
         raise BadInputError(f'"{prefix.rstrip(".")}" must be a table of keys, not "{value}"')
     fields = {f.name: f for f in dataclasses.fields(kind)}
@@ -312,13 +328,13 @@ def _build(kind: type[Any], value: Any, prefix: str) -> object:  # noqa: ANN401 
             continue
         wanted = _types(kind)[name]  # type: ignore[arg-type] # a class can be hashed
         if dataclasses.is_dataclass(wanted):
-            built[name] = _build(typing.cast("type[Any]", wanted), value[name], f"{prefix}{name}.")
+            built[name] = _build(typing.cast("type[Any]", wanted), value[name], f"{prefix}{name}.", limited)
         else:
-            built[name] = _check(f"{prefix}{name}", value[name], wanted, spec.metadata)
+            built[name] = _check(f"{prefix}{name}", value[name], wanted, limited(spec.metadata))
     return typing.cast("object", kind(**built))
 
 
-def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _check(key: str, value: Any, wanted: Any, limits: Limits) -> Any:  # noqa: ANN401
     """The value in the field's type, or an error that says what fits."""
     kinds = _kinds(wanted)
     if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() in NOTHING)):
@@ -335,7 +351,7 @@ def _check(key: str, value: Any, wanted: Any, limits: Mapping[str, Any]) -> Any:
         raise BadInputError(f'{key} must be at least {limits["least"]}, not "{value}"')
     if "above" in limits and value <= limits["above"]:
         raise BadInputError(f'{key} must be more than {limits["above"]:g}, not "{value}"')
-    if "below" in limits and value >= limits["below"]:
+    if limits.get("below") is not None and value >= limits["below"]:
         raise BadInputError(f'{key} must be less than {limits["below"]}, not "{value}"')
     return value
 

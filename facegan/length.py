@@ -33,13 +33,17 @@ class Length:
         return self.steps * self.batch_size
 
     @property
+    def of_each(self) -> str:
+        """What belongs after a number of those images, where there are several domains."""
+        return " of each domain" if self.domains > 1 else ""
+
+    @property
     def epochs(self) -> float | None:
         """How often each image was shown, on average over those of all domains; `None` where none were counted."""
         return self.domains * self.images / self.count if self.count else None
 
     def __str__(self) -> str:
-        each = " of each domain" if self.domains > 1 else ""
-        parts = [f"{self.images:,} images{each} shown", f"{_plural(self.steps, 'step')} of {self.batch_size:,}"]
+        parts = [f"{self.images:,} images{self.of_each} shown", f"{_plural(self.steps, 'step')} of {self.batch_size:,}"]
         if self.epochs is not None:
             parts.insert(1, f"{rounded(self.epochs)} epochs of {self.count:,}")
         return ", ".join(parts)
@@ -84,9 +88,14 @@ def rounded(number: float) -> str:
     return f"{number:.1f}" if number >= 1 else f"{number:.2g}"
 
 
+def whole_seconds(seconds: float) -> int:
+    """To the nearest: the same length of time is the same wherever it is shown in whole seconds."""
+    return round(seconds)
+
+
 def duration(seconds: float) -> str:
     """A length of time as a person says it: "4h 24m", "3m 20s", "12s"."""
-    whole = int(seconds)
+    whole = whole_seconds(seconds)
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     if hours >= 24:  # noqa: PLR2004
         return f"{hours // 24}d {hours % 24}h"

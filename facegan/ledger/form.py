@@ -100,7 +100,9 @@ RELAY = of(backends=each(text), gpu=perhaps(text), auto=perhaps(flag), **BUDGET)
 PRICE = of(usd_h=perhaps(amount), market=text)  # what an hour was believed to cost (jobs.prices)
 
 KINDS: Mapping[str, Form] = {
-    "created": of(run=text, experiment=of(name=text, training=of(steps=whole(1)))),
+    "created": of(
+        run=text, experiment=of(name=text, training=of(steps=whole(1))), data=perhaps(of(count=perhaps(STEP)))
+    ),
     "data": of(session=NUMBER, name=layout.is_dataset, digest=digest, count=whole(1)),
     "intent": of(
         session=NUMBER,

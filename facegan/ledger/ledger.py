@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 
 from facegan import layout
 from facegan.errors import BadInputError, DamagedError, FaceganError, SessionExit
-from facegan.experiment import Experiment, Json, from_json
+from facegan.experiment import Experiment, Json
+from facegan.ledger import beginning, form, law
 from facegan.ledger import fold as folding
-from facegan.ledger import form, law
 from facegan.ledger.entry import GENESIS, LARGEST_ENTRY, SCHEMA, Entry, decode, digest, encode, is_sealed
 from facegan.ledger.fold import Fold
 from facegan.storage.base import NotFoundError, ObjectStore, TooLargeError
@@ -161,9 +161,10 @@ class Ledger:
 
         Raises:
             NoRunError: there is no such run.
+            DamagedError: its first entry holds no experiment that this version knows.
         """
         settled = self.fold.data
-        resolved = from_json(self.entry(0).body["experiment"])
+        resolved = beginning.experiment(self.entry(0), self.run)
         return resolved if settled is None else replace(resolved, data=replace(resolved.data, digest=settled))
 
     def create(self, body: Json) -> bool:

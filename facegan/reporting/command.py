@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facegan import layout
-from facegan.errors import DamagedError, SessionExit
+from facegan.errors import BadInputError, DamagedError, SessionExit
 from facegan.ledger import Ledger, Writer
 from facegan.reporting.page import Unreadable, render
 from facegan.reporting.subject import Subject, subject
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
     parser.add_argument("--json", action="store_true", help="say what was written as JSON")
     asked = parser.parse_args(arguments)
+    if asked.output.is_dir():
+        raise BadInputError(
+            f'"{asked.output}" is a folder', hint=f"name the file to write: -o {asked.output / 'report.html'}"
+        )
     subjects, unreadable = read(asked.run_url)
     write(asked.output, render(subjects, unreadable))
     damaged = [str(damage) for each in subjects for damage in each.damaged] + [each.why for each in unreadable]
@@ -45,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def read(urls: Sequence[str]) -> tuple[list[Subject], list[Unreadable]]:
-    """Each run once, in the order in which they were named, and those whose ledgers are damaged.
+    """Each run once, in the order in which they were named, and those of which nothing can be said.
 
     Raises:
         DamagedError: there is no run that can be read.
@@ -68,11 +73,21 @@ def read(urls: Sequence[str]) -> tuple[list[Subject], list[Unreadable]]:
 
 
 def write(path: Path, page: str) -> None:
-    """The whole file or none: somebody may be looking at the one before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The whole file or none: somebody may be looking at the one before.
+
+    Raises:
+        OSError: it cannot be written there; names the file that was asked for. Nothing is left behind.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _tell(subjects: Sequence[Subject], unreadable: Sequence[Unreadable]) -> None:

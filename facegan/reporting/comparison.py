@@ -85,7 +85,7 @@ def _domains(subject: Subject) -> str:
 
 
 def _shown(subject: Subject) -> str:
-    return f"{subject.done.images:,} of {subject.whole.images:,}"
+    return f"{subject.done.images:,} of {subject.whole.images:,}{subject.whole.of_each}"
 
 
 def _epochs(subject: Subject) -> str:
@@ -94,7 +94,8 @@ def _epochs(subject: Subject) -> str:
 
 
 def _steps(subject: Subject) -> str:
-    return f"{subject.done.steps:,} of {subject.whole.steps:,}, {subject.done.batch_size:,} images each"
+    done, whole = subject.done, subject.whole
+    return f"{done.steps:,} of {whole.steps:,}, {done.batch_size:,} images{whole.of_each} a step"
 
 
 def _time(subject: Subject) -> str:
@@ -105,8 +106,12 @@ def _time(subject: Subject) -> str:
 
 
 def _speed(subject: Subject) -> str:
-    trained = sum(session.stay.last - session.stay.first for session in subject.sessions)
-    return f"{trained * subject.done.batch_size / subject.took_s:,.1f}" if subject.took_s and trained else NOTHING
+    """The images of all domains, which are all read: so runs of one domain and of two compare."""
+    trained, domains = sum(session.stay.last - session.stay.first for session in subject.sessions), subject.done.domains
+    if not subject.took_s or not trained:
+        return NOTHING
+    of_all = " of both domains" if domains > 1 else ""
+    return f"{trained * subject.done.batch_size * domains / subject.took_s:,.1f}{of_all}"
 
 
 def _machines(subject: Subject) -> str:

@@ -39,10 +39,13 @@ class Networks:
 def networks(ledger: Ledger, experiment: Experiment) -> Networks:
     """The numbers of the catalogue where an experiment of it has the same networks, else those of the newest state.
 
+    Of several that have, it is the one that the run's own was named after.
+
     Raises:
         UnreachableError: the storage did not answer.
     """
-    for name, entry in catalog.CATALOG.items():
+    for name in sorted(catalog.CATALOG, key=lambda name: name != experiment.name):
+        entry = catalog.CATALOG[name]
         if _build_alike(entry.experiment, experiment):
             known_from = f"as in the catalogue's {name}"
             return Networks(parameters=entry.networks, known_from=known_from, layers=of(name), named=name)
@@ -59,7 +62,7 @@ def networks(ledger: Ledger, experiment: Experiment) -> Networks:
 
 
 def count(state: bytes) -> dict[str, int]:
-    """Parameters by kind in a safetensors file of `role/…` tensors; empty when it is no such file.
+    """Parameters by kind, in the order of `ROLES`, in a safetensors file of `role/…` tensors; empty when it is none.
 
     Only real numbers count: what a Dropout draws from is in the state, and is no parameter.
     """
@@ -68,7 +71,7 @@ def count(state: bytes) -> dict[str, int]:
         role = name.partition("/")[0]
         if role in ROLES and "F" in str(tensor["dtype"]):
             counted[role] = counted.get(role, 0) + math.prod(tensor["shape"])
-    return counted
+    return {role: counted[role] for role in ROLES if role in counted}
 
 
 def _size(checkpoint: Entry) -> int:

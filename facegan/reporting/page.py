@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from facegan.catalog import CATALOG
 from facegan.length import duration
-from facegan.reporting import comparison, curves, domains
+from facegan.reporting import comparison, curves, domains, prose
 from facegan.reporting.metrics import COMPARED, JUDGEMENT, TITLES, charts, series
 from facegan.reporting.networks import Networks
 from facegan.reporting.subject import Subject
@@ -38,7 +37,7 @@ def render(subjects: Sequence[Subject], unreadable: Sequence[Unreadable] = ()) -
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"duration": duration, "shortened": _shortened, "domain": domains.shown}
+    environment.filters |= {"duration": duration, "shortened": _shortened, "domain": domains.shown, "prose": prose.of}
     return environment.get_template("page.html").render(
         subjects=subjects,
         unreadable=unreadable,
@@ -48,7 +47,6 @@ def render(subjects: Sequence[Subject], unreadable: Sequence[Unreadable] = ()) -
         compared=_compared(subjects),
         coarse=curves.COARSE,
         networks=_networks(subjects),
-        catalog=CATALOG,
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from facegan.checkpoints import Damage, Point
-from facegan.experiment import Experiment, from_json
+from facegan.experiment import Experiment
 from facegan.history import History
 from facegan.hours import SessionHours, as_read, divide
-from facegan.ledger import Ledger
+from facegan.ledger import Ledger, beginning
 from facegan.length import Length, images_of, length
 from facegan.reporting.networks import Networks, networks
 from facegan.reporting.pictures import Album, Picture
@@ -54,14 +54,15 @@ def subject(ledger: Ledger) -> Subject:
 
     Raises:
         NoRunError: there is no such run.
-        DamagedError: an entry of its ledger is damaged, so that nothing can be said of it.
+        DamagedError: an entry of its ledger is damaged, or what it trains is not known, so that nothing can be said
+            of it.
         UnreachableError: the storage did not answer.
     """
     entries = list(ledger.entries())
     fold = ledger.fold
     body = entries[0].body
-    experiment = from_json(body["experiment"])
-    data: Mapping[str, Any] = body.get("data", {})
+    experiment = beginning.experiment(entries[0], fold.run)
+    data: Mapping[str, Any] = body.get("data") or {}
     count = images_of(experiment.data, data)
     history, album = History(ledger=ledger), Album(store=ledger.store)
     points = [point for entry in entries if entry.kind == "checkpoint" for point in history.points(entry)]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from facegan import layout
+from facegan.errors import BadInputError
+from facegan.reporting import command
 from facegan.storage.base import ObjectStore
 from tests.reporting import world as here
 from tests.unit.jobs import world
@@ -109,6 +113,53 @@ def test_a_place_that_cannot_be_written_to(folder: Path, file_store: ObjectStore
     said = report(folder, "one", "-o", "random.py/page.html")
     assert said.code == 1
     assert "hint: choose a folder that can be written" in said.err
+
+
+def test_a_folder_is_no_file_to_write(folder: Path, file_store: ObjectStore) -> None:
+    here.finished(file_store, "one")
+    before = sorted(folder.parent.rglob("*"))
+    with pytest.raises(BadInputError, match=f'"{folder}" is a folder') as refused:
+        command.main([layout.run_url(file_store.url, "one"), "-o", str(folder)])
+    assert refused.value.hint == f"name the file to write: -o {folder / 'report.html'}"
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("fails", ["write_text", "replace"])
+def test_a_page_that_cannot_be_written_leaves_nothing_and_the_one_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    path = folder / "page.html"
+    path.write_text("before")
+    whole = getattr(Path, fails)
+
+    def full(self: Path, *given: object, **more: object) -> None:
+        if fails == "write_text":
+            whole(self, *given, **more)
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, fails, full)
+    with pytest.raises(OSError, match="No space left") as refused:
+        command.write(path, "after")
+    assert refused.value.filename == str(path), "not a name that nobody has seen"
+    assert sorted(each.name for each in folder.iterdir()) == ["page.html", "random.py"]
+    assert path.read_text() == "before"
+
+
+def test_a_run_of_an_unknown_experiment_hides_no_other(
+    folder: Path, file_store: ObjectStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.finished(file_store, "one")
+    chosen = here.experiment()
+    world.create(file_store, "old", replace(chosen, model=replace(chosen.model, latent=10**12)))
+    world.create(file_store, "newer", replace(chosen, model=replace(chosen.model, family="dcgan-99")))
+    urls = [layout.run_url(file_store.url, run) for run in ("one", "old", "newer")]
+    assert command.main([*urls, "-o", str(folder / "page.html")]) == command.INTEGRITY
+    said = capsys.readouterr().err
+    assert 'error: run newer cannot be read: the experiment of run "newer" is none' in said
+    assert "error: run old" not in said, "it was accepted when it was created"
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "<strong>newer</strong> cannot be read, and is left out" in page
+    assert "1000000000000" in page
 
 
 def test_without_the_extra_it_says_what_to_install(folder: Path, file_store: ObjectStore) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from facegan import catalog, layout
@@ -28,6 +30,15 @@ def test_a_state_is_counted_without_optimisers_and_counters() -> None:
     assert count(STATE) == {"generator": 16, "discriminator": 5}
 
 
+def test_what_is_counted_stands_in_the_catalogue_s_order() -> None:
+    alphabetical = {f"{role}/kernel": ("F32", [2]) for role in sorted(counting.ROLES)}
+    assert tuple(count(here.safetensors(alphabetical))) == counting.ROLES
+    assert all(
+        tuple(entry.networks) in (("generator", "discriminator"), ("generators", "discriminators"))
+        for entry in catalog.CATALOG.values()
+    )
+
+
 @pytest.mark.parametrize("state", [b"", b"\xff" * 20, b'{"step": 5}', b"\x02\0\0\0\0\0\0\0[]", b"\x02\0\0\0\0\0\0\0{}"])
 def test_what_is_no_state_counts_nothing(state: bytes) -> None:
     assert count(state) == {}
@@ -40,6 +51,15 @@ def test_the_numbers_of_the_catalogue_are_taken_for_the_same_networks(store: Mem
     assert found.known_from == "as in the catalogue's dcgan-mnist"
     assert found.named == "dcgan-mnist"
     assert {role: sum(layer.parameters for layer in table) for role, table in found.layers.items()} == found.parameters
+
+
+@pytest.mark.parametrize("name", catalog.CATALOG)
+def test_of_several_with_the_same_networks_it_is_the_run_s_own(store: MemoryStore, name: str) -> None:
+    own = catalog.find(name).experiment
+    found = networks(world.create(store, "a", here.experiment()), own)
+    assert (found.named, found.known_from) == (name, f"as in the catalogue's {name}")
+    (other,) = {networks(world.ledger(store, "a"), replace(own, name="mine")).named}
+    assert catalog.find(other).networks == found.parameters
 
 
 def test_of_other_networks_the_newest_whole_state_is_counted(

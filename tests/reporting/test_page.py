@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from facegan.reporting import comparison, curves
 from facegan.reporting.page import Unreadable, render
 from facegan.reporting.subject import Subject, subject
+from facegan.spent import STARTING
 from facegan.storage.memory import MemoryStore
 from tests.reporting import world as here
 from tests.unit.jobs import world
@@ -57,7 +59,7 @@ def test_the_comparison_says_what_the_thesis_compares(store: MemoryStore) -> Non
     assert found["parameters"][0] == "generator 359,553, discriminator 36,705 (as in the catalogue's dcgan-mnist)"
     assert found["images shown"] == ["2,560 of 2,560", "1,280 of 1,280"]
     assert found["epochs"] == ["0.51 of 0.51", "0.26 of 0.26"]
-    assert found["steps"][1] == "40 of 40, 32 images each"
+    assert found["steps"][1] == "40 of 40, 32 images a step"
     assert found["images"] == ["5,000", "5,000"]
     assert found["sessions"] == ["1: finished", "2: failed, finished"]
     assert found["machines"] == ["toy", "toy, in 2 sessions"]
@@ -203,9 +205,35 @@ def test_coupled_networks_show_both_domains(store: MemoryStore) -> None:
     assert "d_loss is the mean over both, and g_loss the sum" in text
     assert cells([found])["domains"] == ["as they are / turned by 90 degrees"]
     assert "1,280 images of each domain shown" in text
+    assert "A change of" not in text
+
+
+@pytest.mark.usefixtures("no_curves")
+def test_runs_of_one_domain_and_of_two_are_compared_in_the_same_units(store: MemoryStore) -> None:
+    here.finished(store, "a", here.experiment("training.batch_size=64", name="cogan-mnist"), build=here.CoupledToy)
+    both = [*two(store)[:1], subject(world.ledger(store, "a"))]
+    both = [
+        replace(each, sessions=tuple(replace(s, parts={**s.parts, STARTING: 20_000}) for s in each.sessions))
+        for each in both
+    ]
+    found = cells(both)
+    assert found["images shown"] == ["2,560 of 2,560", "2,560 of 2,560 of each domain"]
+    assert found["steps"] == ["40 of 40, 64 images a step", "40 of 40, 64 images of each domain a step"]
+    plain, coupled = found["images/s, start included"]
+    assert coupled == f"{2 * float(plain):,.1f} of both domains"
+    assert "Of two domains, the images shown are those of each" in Parsed(render(both)).text
+
+
+@pytest.mark.usefixtures("no_curves")
+def test_the_catalogue_s_prose_is_not_said_of_what_was_changed(store: MemoryStore) -> None:
+    changed = here.experiment("data.domains=negative", name="cogan-mnist-edges")
+    here.finished(store, "a", changed, build=here.CoupledToy)
+    text = Parsed(render([subject(world.ledger(store, "a"))])).text
+    assert "A change of cogan-mnist-edges, in data.domains. " in text
+    assert "edges of digits" not in text
 
 
 def test_a_run_made_longer_is_as_long_as_it_is_now(store: MemoryStore) -> None:
     here.finished(store, "a")
     world.append(store, "extended", "a", steps=80)
-    assert cells([subject(world.ledger(store, "a"))])["steps"] == ["40 of 80, 64 images each"]
+    assert cells([subject(world.ledger(store, "a"))])["steps"] == ["40 of 80, 64 images a step"]

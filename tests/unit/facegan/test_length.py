@@ -91,7 +91,17 @@ def test_a_longer_batch_shows_more_images_in_as_many_steps() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0s"), (12.9, "12s"), (200, "3m 20s"), (3_600, "1h 00m"), (15_840, "4h 24m"), (90_000, "1d 1h")],
+    [
+        (0, "0s"),
+        (12.4, "12s"),
+        (12.6, "13s"),
+        (1_716.7, "28m 37s"),
+        (3_599.6, "1h 00m"),
+        (200, "3m 20s"),
+        (3_600, "1h 00m"),
+        (15_840, "4h 24m"),
+        (90_000, "1d 1h"),
+    ],
 )
 def test_a_duration_in_words(seconds: float, said: str) -> None:
     assert duration(seconds) == said
