@@ -35,6 +35,8 @@ READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP_MAGIC = b"\x1f\x8b"
+OTHER_PACKINGS = (b"\xfd7zX", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")  # xz, bzip2, 7z, RAR, Zstandard
+ENCODED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")  # a picture: JPEG … WebP, TIFF
 LOCAL_HEADER = 30  # bytes before the name in a zip entry's own header
 # What opening a damaged archive raises; `zipfile` raises NotImplementedError of what a later zip than it knows made.
 DAMAGED = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, ValueError, NotImplementedError)
@@ -45,7 +47,7 @@ class Entry:
     """One regular file of an archive.
 
     Attributes:
-        name: Its path within the archive, with `/` between the parts.
+        name: Its path within the archive, with `/` between the parts and without `.` among them.
         at: Where it is, as its archive's `read` takes it. Other bytes there change it, as far as the index shows.
 
     """
@@ -110,8 +112,14 @@ def open_archive(path: Path) -> Listing:
         raise BadInputError(f'"{path}" cannot be read: {error.strerror}') from error
     except DAMAGED as error:
         raise BadInputError(
-            f'"{path}" is neither a folder nor a whole .zip, .tar or .tar.gz: {error}', hint="fetch it again"
+            f'"{path}" is neither a folder nor a whole .zip, .tar or .tar.gz: {error}', hint=_remedy(path, magic)
         ) from error
+
+
+def _remedy(path: Path, magic: bytes) -> str:
+    if magic.startswith(OTHER_PACKINGS):
+        return "unpack it, and give the folder"
+    return f"give its folder: {path.parent}" if magic.startswith(ENCODED) else "fetch it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +177,11 @@ class Zip:
         """Every file, each as the place of its header, its packed and unpacked size, its packing and its CRC-32."""
         with zipfile.ZipFile(self.path) as archive:
             for found in archive.infolist():
-                if found.is_dir():
+                if found.filename.endswith(("/", "\\")):
                     continue
                 sizes = f"{found.compress_size}:{found.file_size}"
                 at = f"{found.header_offset}:{sizes}:{found.compress_type}:{found.CRC}"
-                yield refused(found) or Entry(name=found.filename, at=at)
+                yield refused(found) or Entry(name=_path(found.filename), at=at)
 
     def read(self, at: str) -> bytes:
         offset, packed, size, method, checksum = map(int, at.split(":"))
@@ -330,9 +338,19 @@ def _listed(archive: Archive, found: Iterable[Entry | str]) -> Listing:
     return Listing(archive=archive, entries=tuple(named.values()), skipped=skipped)
 
 
+def _path(name: str) -> str:
+    r"""Return the path that an archive's name stands for: `tar cf it.tar .` writes `./a/b`, and some zips have `a\b`.
+
+    One that points outside still does.
+    """
+    first, *parts = name.replace("\\", "/").split("/")
+    here = [] if first == "." else [first]  # an empty first one is an absolute name
+    return "/".join([*here, *(part for part in parts if part not in {"", "."})])
+
+
 def _unusable(name: str) -> str | None:
     """Return what is wrong with the name of an entry."""
-    if not name.isprintable():
+    if not (name and name.isprintable()):
         return skipping.UNNAMEABLE
     path = name.replace("\\", "/")
     is_outside = path.startswith("/") or path[1:2] == ":" or ".." in path.split("/")
@@ -368,7 +386,7 @@ def _members(file: IO[bytes] | _Bounded) -> Generator[Entry | str, None, int]:
             elif not found.isreg() or found.issparse():
                 yield skipping.SPECIAL
             else:
-                yield Entry(name=found.name, at=f"{found.offset_data}:{found.size}:{int(found.mtime)}")
+                yield Entry(name=_path(found.name), at=f"{found.offset_data}:{found.size}:{int(found.mtime)}")
         return archive.offset
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facegan import layout, prepared, progress
 from facegan.catalog import CATALOG, datasets, families
-from facegan.data import making
+from facegan.data import attributes, making
 from facegan.data.crop import CROPS
 from facegan.data.preparing import Options
 from facegan.data.skipping import listed
@@ -18,7 +18,7 @@ from facegan.errors import BadInputError, DamagedError
 from facegan.experiment import Data
 from facegan.home import home
 from facegan.prepared import Manifest
-from facegan.prepared.selection import fits
+from facegan.prepared.selection import condition, fits
 from facegan.storage import ObjectStore, open_store
 from facegan.storage.base import NotFoundError
 from facegan.storage.retry import PatientStore
@@ -38,6 +38,11 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     known = datasets.DATASETS.get(layout.check_dataset(asked.name))
     if known is not None and known.package is not None:
+        if asked.source is not None:
+            raise BadInputError(
+                f'"{known.name}" comes inside the Python package {known.package}, and not from "{asked.source}"',
+                hint="prepare pictures of your own under another name: facegan-job data prepare my-pictures --source …",
+            )
         sys.stdout.write(f"{known.name} comes inside the Python package {known.package}: nothing has to be prepared\n")
         return 0
     options = Options(name=asked.name, size=asked.size, crop=asked.crop, limit=asked.limit, domains=asked.domains)
@@ -107,6 +112,7 @@ def _account(manifest: Manifest, news: str, store: ObjectStore, there: Iterable[
         + (f", {news}" if news else ""),
         f"  of       {manifest.source}",
         f"  skipped  {listed(manifest.skipped) or 'none'}",
+        f"  columns  {', '.join(manifest.columns) or 'none'}",
         *([f"  left     {manifest.left_over:,}, as asked: {manifest.part}"] if manifest.left_over else []),
         f"  digest   {manifest.digest}",
         f"  in       {folder} and {store.url}",
@@ -120,10 +126,21 @@ def _next(manifest: Manifest, there: Iterable[Manifest]) -> str:
     for name, entry in CATALOG.items():
         data = entry.experiment.data
         is_coupled = families.find(entry.experiment.model.family).domains > 1
-        if data.name == manifest.name and fits(manifest, data) and (is_coupled or manifest.domains is None):
+        is_whole = is_coupled or manifest.domains is None
+        if data.name == manifest.name and fits(manifest, data) and is_whole and _has(manifest, data.only):
             return _submit(name, [*_domains(manifest, data.domains), *more])
     own = [f"data.name={manifest.name}", f"data.size={manifest.height}", f"data.crop={manifest.crop}"]
     return f"{_submit('EXPERIMENT', [*own, *_domains(manifest), *more])}; facegan-job experiments lists them"
+
+
+def _has(manifest: Manifest, only: str | None) -> bool:
+    """Whether an array has an image that meets the condition: one of `cifar10` may be of other kinds alone."""
+    if only is None:
+        return True
+    column, value = condition(only)
+    table = prepared.folder_of(home(), manifest.name, manifest.digest) / layout.ATTRIBUTES
+    known = attributes.read(table, manifest.columns, manifest.count)
+    return column in known and bool((known[column] == value).any())
 
 
 def _is_one_of_several(manifest: Manifest, there: Iterable[Manifest]) -> bool:

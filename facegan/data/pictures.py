@@ -45,9 +45,12 @@ class Pictures:
 
 def is_picture(name: str) -> bool:
     """Whether a file is named like a picture: a known ending, or none at all."""
-    base = name.rpartition("/")[2]
-    dot = base.rfind(".")
-    return dot < 0 or base[dot:].lower() in SUFFIXES
+    return "." not in name.rpartition("/")[2] or has_ending(name)
+
+
+def has_ending(name: str) -> bool:
+    """Whether a file has the ending of a picture."""
+    return name[name.rfind(".") :].lower() in SUFFIXES
 
 
 def is_hidden(name: str) -> bool:

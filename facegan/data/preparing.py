@@ -271,11 +271,17 @@ class _Making:
         return replace(record, rows=rows, shape=self.shape, looked=tuple(self.looked), tally=self.tally)
 
     def _nothing(self) -> BadInputError:
-        why = skipping.listed(_all_reasons(self.source.skipped, self.tally.reasons)) or "there are none"
+        """What to say where no image was made."""
+        why = [skipping.listed(_all_reasons(self.source.skipped, self.tally.reasons))]
+        hint = "give another folder or archive with --source"
         if self.options.domains is not None:
             without, having = map(len, self.streams)
-            why = f'{having:,} with "{self.options.domains}" and {without:,} without; {why}'
-        return BadInputError(f'no picture for "{self.options.name}" can be used: {why}')
+            why.insert(0, f'{having:,} with "{self.options.domains}" and {without:,} without')
+            hint = "--domains takes a column that some pictures have and others have not; leave it out to take all"
+        if self.tally.names:
+            why.append(f"the first are {', '.join(self.tally.names)}")
+        told = "; ".join(filter(None, why)) or "there are none"
+        return BadInputError(f'no picture for "{self.options.name}" can be used: {told}', hint=hint)
 
 
 class _Pace:

@@ -79,12 +79,17 @@ class Tally:
         Raises:
             BadInputError: more than `TOLERATED` and more than `TOLERATED_SHARE` of them were left out.
         """
-        if self.skipped > TOLERATED and self.skipped > TOLERATED_SHARE * of:
+        if is_too_much(self.skipped, of):
             raise BadInputError(
                 f"{self.skipped:,} of {self.looked:,} pictures cannot be used, more than {TOLERATED_SHARE:.0%}: "
                 f"{listed(self.reasons)}; the first are {', '.join(self.names)}",
                 hint="take these files out, or fetch the set again, and repeat the command",
             )
+
+
+def is_too_much(skipped: int, of: int) -> bool:
+    """Whether of so many pictures more cannot be used than a good set has."""
+    return skipped > TOLERATED and skipped > TOLERATED_SHARE * of
 
 
 def count(reasons: dict[str, int], reason: str, times: int = 1) -> None:

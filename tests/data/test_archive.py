@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import pickle
 import stat
@@ -11,8 +13,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -20,8 +23,9 @@ from facegan.data import archive, skipping
 from facegan.data.archive import open_archive
 from facegan.data.skipping import Skip
 from facegan.errors import BadInputError
-from tests.data.hostile import fill
+from tests.data.hostile import colours, encoded, fill, jpeg
 
+Make: TypeAlias = Callable[[Path, Mapping[str, bytes]], Path]
 FILES = {"b/two.jpg": b"2" * 5_000, "a.jpg": bytes(range(256)) * 40, "b/deep/er/ünï.png": b"three"}
 
 
@@ -73,6 +77,31 @@ def test_a_zip_behind_other_bytes_is_no_zip_and_one_with_long_extra_fields_is(tm
     assert contents(path, tmp_path) == {"big.jpg": b"big"}
 
 
+def dotted(kind: str, path: Path) -> Path:
+    """`tar cf it.tar .`, its packed kind, or a zip, whose names begin as the program that made them likes."""
+    if kind == "zip":
+        return zipped(path, {"./b\\two.jpg": FILES["b/two.jpg"], ".\\a.jpg": FILES["a.jpg"], "b\\deep\\": b""})
+    folder = fill(path.with_name("folder"), {"a.jpg": FILES["a.jpg"], "b/two.jpg": FILES["b/two.jpg"]})
+    subprocess.run(["tar", "czf" if kind == "gzip" else "cf", path, "-C", folder, "."], check=True)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gzip"])
+def test_a_path_is_the_same_however_its_archive_writes_it(kind: str, tmp_path: Path) -> None:
+    path = dotted(kind, tmp_path / "it")
+    assert contents(path, tmp_path) == {name: FILES[name] for name in ("a.jpg", "b/two.jpg")}
+    assert dict(open_archive(path).skipped) == {}
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_a_path_outside_is_refused_however_it_is_written(make: Make, tmp_path: Path) -> None:
+    inside = {".//etc/root.jpg": "etc/root.jpg", "a/./b//c.jpg": "a/b/c.jpg", ".hidden/d.jpg": ".hidden/d.jpg"}
+    outside = ("./../up.jpg", ".\\..\\up.jpg", "a/./../../up.jpg", "//server/up.jpg", "\\root.jpg", "./C:\\up.jpg")
+    path = make(tmp_path / "it", dict.fromkeys([*inside, *outside, "."], b"x"))
+    assert [entry.name for entry in open_archive(path).entries] == list(inside.values())
+    assert open_archive(path).skipped == {skipping.OUTSIDE: len(outside), skipping.UNNAMEABLE: 1}
+
+
 def test_hostile_zip_entries_are_counted_and_not_read(tmp_path: Path) -> None:
     path = tmp_path / "made.zip"
     link = zipfile.ZipInfo("link.jpg")
@@ -85,6 +114,8 @@ def test_hostile_zip_entries_are_counted_and_not_read(tmp_path: Path) -> None:
         made.writestr(link, "/etc/passwd")
         made.writestr(device, b"")
         made.writestr("new\nline.jpg", b"x")
+        made.writestr("nameless.jpg", b"x")
+        made.infolist()[-1].filename = ""
         made.writestr("folder/", b"")
         made.writestr("twice.jpg", b"first")
         with pytest.warns(UserWarning, match="Duplicate"):
@@ -98,7 +129,7 @@ def test_hostile_zip_entries_are_counted_and_not_read(tmp_path: Path) -> None:
         skipping.OUTSIDE: 6,
         skipping.LINK: 1,
         skipping.SPECIAL: 1,
-        skipping.UNNAMEABLE: 1,
+        skipping.UNNAMEABLE: 2,
         skipping.TWICE: 1,
         skipping.PACKING: 1,
     }
@@ -203,6 +234,26 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
                 open_archive(path)
     with pytest.raises(BadInputError, match="there is no file or folder"):
         open_archive(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (lzma.compress(b"x"), "unpack it, and give the folder"),
+        (bz2.compress(b"x"), "unpack it, and give the folder"),
+        (b"7z\xbc\xaf\x27\x1c", "unpack it, and give the folder"),
+        (jpeg(1), "give its folder: "),
+        (encoded(colours(1)), "give its folder: "),
+        (encoded(colours(1), "WEBP"), "give its folder: "),
+        (b"<html>Quota exceeded</html>", "fetch it again"),
+    ],
+    ids=["xz", "bz2", "7z", "jpeg", "png", "webp", "page"],
+)
+def test_what_is_no_archive_is_told_what_to_do_with_it(data: bytes, hint: str, tmp_path: Path) -> None:
+    path = fill(tmp_path, {"it": data}) / "it"
+    with pytest.raises(BadInputError) as refused:
+        open_archive(path)
+    assert refused.value.hint == (f"{hint}{tmp_path}" if hint.endswith(" ") else hint)
 
 
 def test_a_packed_archive_that_grows_without_measure_is_refused(tmp_path: Path) -> None:

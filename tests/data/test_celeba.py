@@ -133,13 +133,61 @@ def test_what_is_not_celeba_says_what_was_looked_for(tmp_path: Path) -> None:
         open_source("celeba", fill(tmp_path / "no-pictures", {"list_attr_celeba.txt": official()}))
     with pytest.raises(BadInputError, match=r"no attributes .* looked for list_attr_celeba\.txt"):
         open_source("celeba", fill(tmp_path / "no-list", PICTURES))
-    for number, text in enumerate((b"", b"\xff\xfe\x00", b"000001.jpg -1 1 1\n", b"image_id,a,a\n")):
-        broken = fill(tmp_path / f"broken-{number}", {"list_attr_celeba.txt": text, **PICTURES})
-        with pytest.raises(BadInputError, match=r"does not begin with their names|belongs to a row"):
-            open_source("celeba", broken)
     strangers = fill(tmp_path / "strangers", {"list_attr_celeba.csv": kaggle({"1.jpg": (0, 0, 0)}), **PICTURES})
-    with pytest.raises(BadInputError, match=r"belongs to a row .*7 an image without a row, 1 a row without an image"):
+    with pytest.raises(
+        BadInputError, match=r"belongs to a row of .*7 an image without a row, 1 a row without"
+    ) as refused:
         open_source("celeba", strangers)
+    assert refused.value.hint is not None
+
+
+HEAD = " ".join(COLUMNS)
+NO_LISTS = {
+    "attr_celeba.txt": {
+        b"": "is no list of attributes: it is empty",
+        b"<html>Quota exceeded</html>": 'is no list of attributes: it begins with "<html>Quota exceeded</html>"',
+        official().decode().encode("utf-16"): 'begins with "\ufffd\ufffd7?',
+        kaggle().replace(b",", b";"): 'begins with "image_id;5_o_Clock_Shadow;Bald;Smiling"',
+        official().replace(b"Bald", b"Smiling"): 'begins with "5_o_Clock_Shadow Smiling Smiling"',
+        b"000001.jpg -1 1 1\n": 'begins with "000001.jpg -1 1 1"',
+        b"9" * 5_000: f'begins with "{"9" * 60}"',
+        official()[:100]: "is cut short: 3 of the 7 rows that its first line says",
+        official().replace(b"7\n", b"999\n", 1): "is cut short: 7 of the 999 rows",
+        f"7\n{HEAD}".encode(): "is cut short: 0 of the 7 rows",
+    },
+    "eval_partition.txt": {
+        b"": "is no list of partitions: it is empty",
+        b"<html>Quota exceeded</html>": 'is no list of partitions: it begins with "<html>Quota exceeded</html>"',
+        b"image_id,partition": 'is no list of partitions: it begins with "image_id,partition"',
+        b"1.jpg 0\n2.jpg 1\n": "has no row for 7 of 7 pictures",
+    },
+}
+
+
+@pytest.mark.parametrize("name", NO_LISTS)
+def test_the_list_that_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
+    it = fill(tmp_path / "it", {"list_attr_celeba.txt": official(), "list_eval_partition.txt": parts(), **PICTURES})
+    for text, why in NO_LISTS[name].items():
+        with pytest.raises(BadInputError) as refused:
+            open_source("celeba", fill(it, {f"list_{name}": text}))
+        assert refused.value.message.startswith(f'"list_{name}" in "{it}" ')
+        assert why in refused.value.message
+        assert str(refused.value.hint).startswith("fetch it again")
+
+
+def test_a_list_that_nobody_needs_takes_no_more_than_a_few_pictures_away(tmp_path: Path) -> None:
+    """So many, in the middle of a set, may be unusable (`skipping.TOLERATED`)."""
+    names = [f"{number:06d}.jpg" for number in range(1, 41)]
+    attributes = {"list_attr_celeba.txt": official(dict.fromkeys(names, (0, 1, 0))), **dict.fromkeys(names, b"x")}
+    for lost in (10, 11):
+        rows = {"list_eval_partition.txt": "".join(f"{name} 0\n" for name in names[lost:]).encode()}
+        path = fill(tmp_path / f"{lost}", {**attributes, **rows})
+        if lost <= skipping.TOLERATED:
+            assert open_source("celeba", path).skipped == {skipping.NO_ROW: lost}
+            continue
+        with pytest.raises(BadInputError, match=r'"list_eval_partition.txt" .* no row for 11 of 40') as refused:
+            open_source("celeba", path)
+        assert "take it away" in str(refused.value.hint)
 
 
 def test_the_real_faces_have_their_true_attributes(shared: Path, tmp_path: Path) -> None:

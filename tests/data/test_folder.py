@@ -40,9 +40,21 @@ def test_subfolders_are_labels(tmp_path: Path) -> None:
         assert set(many.values()) == ({(n,) for n in range(256)} if count == 256 else {()})
 
 
+def test_a_file_without_an_ending_decides_on_no_kind(tmp_path: Path) -> None:
+    kinds = {"data/cats/1.jpg": 0, "data/cats/jpg": 0, "data/dogs/2.PNG": 1}
+    others = ["LICENSE", "data/Makefile", "data/fish/README", "jpg"]
+    source = open_source("my-faces", fill(tmp_path / "it", dict.fromkeys([*kinds, *others], b"x")))
+    assert source.columns == ("label",)
+    assert {item.name: item.values for item in source.items} == {name: (kind,) for name, kind in kinds.items()}
+    assert source.skipped == {skipping.OTHER_FILE: len(others)}
+    bare = fill(tmp_path / "bare", {"cats/1": b"x", "dogs/2": b"x"})
+    assert labels(bare) == {"cats/1": (0,), "dogs/2": (1,)}  # where none has an ending, all are taken for pictures
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"no picture in .*looked for .*\.jpg.*found 1 not named like a picture"):
+    with pytest.raises(BadInputError, match=r"no picture in .*looked for .*\.jpg.*found 1 not named like") as refused:
         open_source("my-faces", fill(tmp_path / "it", {"a.txt": b"x"}))
+    assert refused.value.hint == "--source takes a folder of pictures, or a .zip, .tar or .tar.gz of them"
     with pytest.raises(BadInputError, match="found nothing"):
         open_source("my-faces", zipped(tmp_path / "empty.zip", {}))
     with pytest.raises(BadInputError, match="there is no file or folder"):

@@ -220,6 +220,16 @@ def test_a_mat_file_that_cannot_be_read_is_told(imdb: dict[str, bytes], tmp_path
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("head", [b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124), b""])
+def test_a_mat_file_of_a_later_format_is_told_which_one_to_save(
+    imdb: dict[str, bytes], tmp_path: Path, head: bytes
+) -> None:
+    content = head + b"\x89HDF\r\n\x1a\n" + bytes(100)
+    with pytest.raises(BadInputError, match=r"imdb\.mat.*format 7\.3") as caught:
+        imdb_wiki.open_source(laid(imdb | {"imdb_crop/imdb.mat": content}, tmp_path))
+    assert "save imdb.mat imdb -v7" in str(caught.value.hint)
+
+
 def test_a_mat_file_that_crashes_its_reader_is_told(imdb: dict[str, bytes], tmp_path: Path) -> None:
     number, none = struct.pack("<II", 9, 8), struct.pack("<II", 8, 8)  # an element of 8 bytes, of a type that is none
     crafted = mat("imdb", [IMDB[0][0]])

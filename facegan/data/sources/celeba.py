@@ -11,8 +11,9 @@ partitions is there, `partition` (0 training, 1 validation, 2 test). Lists may e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +29,8 @@ ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 PARTITIONS = ("list_eval_partition.txt", "list_eval_partition.csv")
 WORDS = ("celeba",)  # in the names of its archives
 SUFFIXES = (".jpg", ".png")
+COUNT = re.compile("[0-9]{1,9}")  # of rows, the first line of the official list
+SHOWN = 60  # characters of a line that is not what it should be
 SIGNS = {"-1": 0, "0": 0, "1": 1}
 PARTS = {"0": 0, "1": 1, "2": 2}
 
@@ -36,10 +39,36 @@ Values: TypeAlias = tuple[int, ...] | None  # of one picture; `None`: its row ca
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """One list: what is known of each picture, by its name without the ending (`000001`)."""
+    """One list.
+
+    Attributes:
+        columns: What it says of each picture.
+        rows: That, by the picture's name without the ending (`000001`).
+        called: The list itself, in an error.
+
+    """
 
     columns: tuple[str, ...]
     rows: Mapping[str, Values]
+    called: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What may be listed.
+
+    Attributes:
+        what: Its name.
+        names: Of the files that list it.
+        read: From their lines, without empty ones. Raises `ValueError` for what is wrong with them.
+        hint: What to do with a list that cannot be used.
+
+    """
+
+    what: str
+    names: tuple[str, ...]
+    read: Callable[[list[str]], _Table]
+    hint: str
 
 
 def open_source(path: Path) -> Pictures:
@@ -49,7 +78,8 @@ def open_source(path: Path) -> Pictures:
     whose name another one had before.
 
     Raises:
-        BadInputError: there are no pictures, no list of attributes, or none of them belong together.
+        BadInputError: there are no pictures, no list of attributes, none of them belong together, or one of the lists
+            cannot be used: the partitions neither, when too many pictures would be lost for want of one.
     """
     listings = _listings(path)
     pictures = max(listings, key=_pictures_in)
@@ -58,13 +88,13 @@ def open_source(path: Path) -> Pictures:
             f'no pictures in "{path}": looked for {" and ".join(SUFFIXES)}, in it and in its archives',
             hint="--source names the folder, or the archive, that CelebA was downloaded to",
         )
-    attributes = _table(listings, ATTRIBUTES, _attributes)
+    attributes = _table(listings, _ATTRIBUTES)
     if attributes is None:
         raise BadInputError(
             f'no attributes for the pictures in "{path}": looked for {" and ".join(ATTRIBUTES)}',
             hint="put it beside the pictures; or prepare them as pictures of your own, under another name",
         )
-    return _joined(path, pictures, attributes, _table(listings, PARTITIONS, _partitions))
+    return _joined(path, pictures, attributes, _table(listings, _PARTITIONS))
 
 
 def _listings(path: Path) -> list[Listing]:
@@ -96,13 +126,28 @@ def _joined(path: Path, pictures: Listing, attributes: _Table, partitions: _Tabl
         else:
             items.append(Item(name=entry.base, values=values, at=entry.at))
         seen.add(stem)
+    if partitions is not None:
+        _require_partitions(partitions, [stem for stem in seen if attributes.rows.get(stem) is not None])
     unread = {stem for table in tables for stem, values in table.rows.items() if values is None} - seen
     count(skipped, skipping.BROKEN_ROW, len(unread))
     count(skipped, skipping.NO_IMAGE, len(attributes.rows.keys() - seen - unread))
     if not items:
-        raise BadInputError(f'no picture in "{path}" belongs to a row of the attributes: {listed(skipped)}')
+        raise BadInputError(
+            f'no picture in "{path}" belongs to a row of {attributes.called}: {listed(skipped)}',
+            hint="put the list of these very pictures beside them; its rows begin with their names, like 000001.jpg",
+        )
     columns = tuple(column for table in tables for column in table.columns)
     return Pictures(archive=pictures.archive, columns=columns, items=tuple(items), skipped=skipped)
+
+
+def _require_partitions(partitions: _Table, stems: Sequence[str]) -> None:
+    """Refuse a list of partitions that lacks too many of the pictures that have attributes."""
+    lost = sum(partitions.rows.get(stem) is None for stem in stems)
+    if lost and (lost == len(stems) or skipping.is_too_much(lost, len(stems))):
+        raise BadInputError(
+            f"{partitions.called} has no row for {lost:,} of {len(stems):,} pictures, or none that can be read",
+            hint=_PARTITIONS.hint,
+        )
 
 
 def _known(stem: str, tables: Iterable[_Table]) -> tuple[int, ...] | str:
@@ -134,37 +179,47 @@ def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _table(listings: Iterable[Listing], names: Sequence[str], parse: Callable[[list[str]], _Table]) -> _Table | None:
-    """Read the list of these names that is nearest: the first place that has one, and there the least deep."""
+def _table(listings: Iterable[Listing], kind: _Kind) -> _Table | None:
+    """Read the list of a kind that is nearest: the first place that has one, and there the least deep."""
     for listing in listings:
-        found = [entry for entry in listing.entries if entry.base in names and not is_hidden(entry.name)]
+        found = [entry for entry in listing.entries if entry.base in kind.names and not is_hidden(entry.name)]
         if not found:
             continue
         entry = min(found, key=lambda entry: (entry.name.count("/"), entry.name))
+        called = f'"{entry.name}" in "{listing.archive.path}"'
         try:
-            text = listing.archive.read(entry.at).decode("utf-8-sig", errors="replace")
+            return replace(kind.read(_lines(listing.archive.read(entry.at))), called=called)
         except Skip as skip:
-            raise BadInputError(f'"{entry.name}" in "{listing.archive.path}" is no list: {skip.reason}') from skip
-        lines = [line.strip() for line in text.splitlines()]
-        return parse([line for line in lines if line])
+            raise BadInputError(f"{called} is no list of {kind.what}: {skip.reason}", hint=kind.hint) from skip
+        except ValueError as error:
+            raise BadInputError(f"{called} is {error}", hint=kind.hint) from error
     return None
+
+
+def _lines(content: bytes) -> list[str]:
+    lines = [line.strip() for line in content.decode("utf-8-sig", errors="replace").splitlines()]
+    return [line for line in lines if line]
 
 
 def _attributes(lines: list[str]) -> _Table:
     """Read the list of attributes: Kaggle's, with commas; or the official one, which its number of rows precedes."""
-    if lines and lines[0].isdigit():
-        del lines[0]
+    said = int(lines.pop(0)) if lines and COUNT.fullmatch(lines[0]) else 0
     head, *rows = lines or [""]
+    if len(rows) < said:
+        raise ValueError(f"cut short: {len(rows):,} of the {said:,} rows that its first line says")
     columns = tuple(_cells(head))[1:] if "," in head else tuple(head.split())
-    if len(set(columns)) != len(columns) or any(column in SIGNS or _stem(column) != column for column in columns):
-        raise BadInputError(f'the list of attributes does not begin with their names, but with "{head[:60]}"')
-    return _Table(columns=columns, rows=_rows(rows, len(columns), SIGNS))
+    are_names = len(set(columns)) == len(columns) and all(name not in SIGNS and _stem(name) == name for name in columns)
+    read = _rows(rows, len(columns), SIGNS) if are_names else {}
+    _require_rows(read, "attributes", head)
+    return _Table(columns=columns, rows=read)
 
 
 def _partitions(lines: list[str]) -> _Table:
     """Read the list of partitions: Kaggle's, which has a head, or the official one, which has none."""
     rows = lines[1:] if lines and _cells(lines[0])[1:] == ["partition"] else lines
-    return _Table(columns=("partition",), rows=_rows(rows, 1, PARTS))
+    read = _rows(rows, 1, PARTS)
+    _require_rows(read, "partitions", (lines or [""])[0])
+    return _Table(columns=("partition",), rows=read)
 
 
 def _rows(lines: Iterable[str], values: int, known: Mapping[str, int]) -> dict[str, Values]:
@@ -176,5 +231,20 @@ def _rows(lines: Iterable[str], values: int, known: Mapping[str, int]) -> dict[s
     return rows
 
 
+def _require_rows(rows: Mapping[str, Values], what: str, first: str) -> None:
+    if not any(rows.values()):  # not even one that can be read: each has a value
+        shown = "".join(letter if letter.isprintable() else "?" for letter in first[:SHOWN])
+        raise ValueError(f"no list of {what}: it " + (f'begins with "{shown}"' if first else "is empty"))
+
+
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split(",")] if "," in line else line.split()
+
+
+_ATTRIBUTES = _Kind(what="attributes", names=ATTRIBUTES, read=_attributes, hint="fetch it again")
+_PARTITIONS = _Kind(
+    what="partitions",
+    names=PARTITIONS,
+    read=_partitions,
+    hint="fetch it again; or take it away, as nothing but the column partition comes from it",
+)

@@ -3,17 +3,18 @@
 They come sorted by name. Where all of them are in subfolders, there is a column `label`: the number of a picture's
 subfolder among them all, sorted by name, as torchvision's `ImageFolder` counts. Folders that hold everything (the one
 that an archive often begins with) are passed by, and deeper ones belong to the one above. The column counts up to 255,
-so a set with more than 256 subfolders has none.
+so a set with more than 256 subfolders has none. A file without an ending (a `LICENSE`) may be a picture or not: where
+others have one, it decides nothing, and outside their subfolders it is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facegan.data import skipping
 from facegan.data.archive import Entry, open_archive
-from facegan.data.pictures import SUFFIXES, Pictures, is_hidden, is_picture
+from facegan.data.pictures import SUFFIXES, Pictures, has_ending, is_hidden, is_picture
 from facegan.data.skipping import count, listed
 from facegan.data.source import Item
 from facegan.errors import BadInputError
@@ -41,12 +42,14 @@ def open_source(path: Path) -> Pictures:
             count(skipped, reason)
     if not usable:
         raise BadInputError(
-            f'no picture in "{path}": looked for {" ".join(sorted(SUFFIXES))}, found {listed(skipped) or "nothing"}'
+            f'no picture in "{path}": looked for {" ".join(sorted(SUFFIXES))}, found {listed(skipped) or "nothing"}',
+            hint="--source takes a folder of pictures, or a .zip, .tar or .tar.gz of them",
         )
-    labels = _labels([entry.name.split("/") for entry in usable])
-    columns = () if labels is None else ("label",)
-    values = [()] * len(usable) if labels is None else [(label,) for label in labels]
-    items = tuple(Item(name=entry.name, values=known, at=entry.at) for entry, known in zip(usable, values, strict=True))
+    columns, values = _known([entry.name for entry in usable])
+    count(skipped, skipping.OTHER_FILE, len(usable) - len(values))
+    items = tuple(
+        Item(name=entry.name, values=values[entry.name], at=entry.at) for entry in usable if entry.name in values
+    )
     return Pictures(archive=listing.archive, columns=columns, items=items, skipped=skipped)
 
 
@@ -56,8 +59,24 @@ def _left_out(name: str) -> str | None:
     return None if is_picture(name) else skipping.OTHER_FILE
 
 
-def _labels(paths: Sequence[Sequence[str]]) -> list[int] | None:
-    """Return the number of each picture's subfolder; `None` where they are not all in one, or in too many."""
+def _known(names: Sequence[str]) -> tuple[tuple[str, ...], Mapping[str, tuple[int, ...]]]:
+    """Return the columns, and their values of each file that is to be used."""
+    paths = {name: name.split("/") for name in names}
+    kinds = _kinds([paths[name] for name in filter(has_ending, names)] or list(paths.values()))
+    if kinds is None:
+        return (), dict.fromkeys(names, ())
+    top, numbers = kinds
+    within = {
+        name: path[len(top)] for name, path in paths.items() if path[: len(top)] == top and len(path) > len(top) + 1
+    }
+    return ("label",), {name: (numbers[kind],) for name, kind in within.items() if kind in numbers}
+
+
+def _kinds(paths: Sequence[list[str]]) -> tuple[list[str], Mapping[str, int]] | None:
+    """Return the folders above the subfolders of the pictures, and the number of each of these.
+
+    `None`: not all are in one, or there are too many, or only one.
+    """
     depth = 0
     while len({path[depth] for path in paths}) == 1 and all(len(path) > depth + 2 for path in paths):
         depth += 1
@@ -66,5 +85,4 @@ def _labels(paths: Sequence[Sequence[str]]) -> list[int] | None:
     names = sorted({path[depth] for path in paths})
     if not 1 < len(names) <= MOST_LABELS:
         return None
-    numbers = {name: number for number, name in enumerate(names)}
-    return [numbers[path[depth]] for path in paths]
+    return paths[0][:depth], {name: number for number, name in enumerate(names)}

@@ -46,6 +46,7 @@ BORN = {
 }
 ZERO_IS_ONE = frozenset({"imdb"})
 FIELDS = ("photo_taken", "full_path", "gender", "face_score", "second_face_score")
+FORMAT_7_3 = (b"MATLAB 7.3 ", b"\x89HDF\r\n\x1a\n")  # is HDF5
 MEMORY = 8 * 2**30  # bytes of address space in which a .mat file is read
 
 NO_FACE = "no face, by its score"
@@ -198,6 +199,11 @@ def rows(content: bytes, kind: str, *, called: str) -> Iterator[Row]:
     Raises:
         BadInputError: it cannot be read, it has no such struct, or SciPy is not installed.
     """
+    if content.startswith(FORMAT_7_3):
+        raise BadInputError(
+            f'"{called}" cannot be read: it is of MATLAB\'s format 7.3',
+            hint=f"fetch the one that was published, or save it in format 5: in MATLAB, save {kind}.mat {kind} -v7",
+        )
     if importlib.util.find_spec("scipy") is None:
         raise BadInputError(
             f'"{called}" is read by the Python package "scipy", and it is not installed',

