@@ -85,8 +85,11 @@ CELEBA = Entry(
     ),
     notes=("An epoch is 128 steps of 64, 0.41 times the 20,000 faces: 200 epochs are 25,600 steps", *NOTES),
     believed=("That the loop is the blog's: the annex has the networks only",),
-    takes=("466 steps of 16 in 18 min, 1 thread, on 2 shared CPU cores that were busy with other work",),
-    outcome="After 400 steps of 16, of 25,600 of 64: light blotches on dark, no face yet. See docs/results.md",
+    takes=("2,062 steps of 32 in 78 min, 1 thread, on one of 2 shared CPU cores",),
+    outcome=(
+        "After 2,000 steps of 32, of 25,600 of 64: faces with eyes, mouths and hair, whose colours still wander. "
+        "See docs/results.md"
+    ),
 )
 
 ENTRIES = (CIFAR, CELEBA)
