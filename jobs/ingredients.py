@@ -33,7 +33,7 @@ def settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) ->
         _require_cut(data, *datasets.shape(replace(data, cut=None))[:2])
         return replace(data, digest=pinned), known.columns
     _require_array(data)
-    if _is_to_be_prepared(data, look, there):
+    if _is_to_be_prepared(data, look, there, coupled=coupled):
         return _unsettled(data, coupled=coupled)
     manifest = _the_one(data, look, coupled=coupled).manifest
     _require_chosen(data, manifest.columns, coupled=coupled)
@@ -93,11 +93,11 @@ def prepare_line(data: Data) -> str:
     return " ".join(words)
 
 
-def _is_to_be_prepared(data: Data, look: Look, there: Collection[str]) -> bool:
+def _is_to_be_prepared(data: Data, look: Look, there: Collection[str], *, coupled: bool) -> bool:
     """Whether the run's first session has to prepare its data. It has no detector of faces to cut them with."""
     if data.name not in there or data.digest is not None or data.crop == "face":
         return False
-    return not any(fits(copy.manifest, data) for copy in look(data.name))
+    return not any(fits(copy.manifest, data) and _is_fair(copy, data, coupled=coupled) for copy in look(data.name))
 
 
 def _unsettled(data: Data, *, coupled: bool) -> tuple[Data, Sequence[str]]:
@@ -143,18 +143,23 @@ def _the_one(data: Data, look: Look, *, coupled: bool) -> Copy:
     fitting = [copy for copy in there if fits(copy.manifest, data)]
     size = "" if data.size is None else f" at {data.size} px"
     called = f'prepared "{data.name}"{size} with crop {data.crop}'
-    fair = [copy for copy in fitting if copy.manifest.domains in {None, data.domains if coupled else None}]
+    fair = [copy for copy in fitting if _is_fair(copy, data, coupled=coupled)]
     if fitting and not fair:
-        raise _uneven(fitting[0].manifest, called, data, coupled=coupled)
+        raise _uneven(fitting, called, data)
     return _only(fair, called, there, data)
 
 
-def _uneven(manifest: Manifest, called: str, data: Data, *, coupled: bool) -> BadInputError:
-    by_hand = f"--set data.digest={manifest.digest[:12]} takes it as it is"
-    instead = f"--set data.domains={manifest.domains}" if coupled else prepare_line(data)
+def _is_fair(copy: Copy, data: Data, *, coupled: bool) -> bool:
+    """Whether an array shows a fair share of its set, or was made for the domains that are asked for."""
+    return copy.manifest.is_fair or (coupled and copy.manifest.domains == data.domains)
+
+
+def _uneven(fitting: Sequence[Copy], called: str, data: Data) -> BadInputError:
+    manifest = fitting[0].manifest
+    listed = "; ".join(described(copy.manifest) for copy in fitting)
     return BadInputError(
-        f'what there is of {called} has as many images with "{manifest.domains}" as without',
-        hint=f"{instead}; or {by_hand}",
+        f"of {called} there is only what has as many images with an attribute as without: {listed}",
+        hint=f"{prepare_line(data)}; or --set data.digest={manifest.digest[:12]} takes it as it is",
     )
 
 

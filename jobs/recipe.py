@@ -80,8 +80,8 @@ def load(named: str) -> Experiment:
     """
     path = Path(named)
     if path.suffix.lower() != ".toml":
-        if path.is_dir():
-            raise BadInputError(f'"{named}" is a folder, and an experiment is a file', hint=f"ls {named}/*.toml")
+        if "/" in named and path.is_dir():
+            raise BadInputError(f'"{named}" is a folder, and an experiment is a file', hint=f'ls "{path}"')
         if "/" in named or path.is_file():
             raise BadInputError(f'an experiment file ends in .toml, unlike "{named}"', hint=f"mv {named} {named}.toml")
         return catalog.find(named).experiment

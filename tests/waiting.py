@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 PATIENCE_S = 600.0
 ASKS_EVERY_S = 0.02
+AT_MOST_S = 5.0
 
 
 def until(
@@ -24,5 +25,5 @@ def until(
     while not happened():
         asked = time.monotonic()
         assert asked < deadline, said()
-        time.sleep(max(ASKS_EVERY_S, asked - began))
+        time.sleep(min(max(ASKS_EVERY_S, asked - began), AT_MOST_S))
         began = time.monotonic()

@@ -119,7 +119,7 @@ def open_archive(path: Path) -> Listing:
 def _remedy(path: Path, magic: bytes) -> str:
     if magic.startswith(OTHER_PACKINGS):
         return "unpack it, and give the folder"
-    return f"give its folder: {path.parent}" if magic.startswith(ENCODED) else "fetch it again"
+    return f'give its folder: "{path.parent}"' if magic.startswith(ENCODED) else "fetch it again"
 
 
 @dataclass(frozen=True, slots=True)

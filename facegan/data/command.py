@@ -122,13 +122,15 @@ def _account(manifest: Manifest, news: str, store: ObjectStore, there: Iterable[
 
 def _next(manifest: Manifest, there: Iterable[Manifest]) -> str:
     """A command that trains on it, and on no other array."""
-    more = [f"data.digest={manifest.digest[:12]}"] if _is_one_of_several(manifest, there) else []
+    by_digest = [f"data.digest={manifest.digest[:12]}"]
+    more = by_digest if _is_one_of_several(manifest, there) else []
     for name, entry in CATALOG.items():
         data = entry.experiment.data
         is_coupled = families.find(entry.experiment.model.family).domains > 1
-        is_whole = is_coupled or manifest.domains is None
-        if data.name == manifest.name and fits(manifest, data) and is_whole and _has(manifest, data.only):
+        is_fair = is_coupled or manifest.is_fair
+        if data.name == manifest.name and fits(manifest, data) and is_fair and _has(manifest, data.only):
             return _submit(name, [*_domains(manifest, data.domains), *more])
+    more = more if manifest.is_fair else by_digest  # not every experiment is one of coupled networks
     own = [f"data.name={manifest.name}", f"data.size={manifest.height}", f"data.crop={manifest.crop}"]
     return f"{_submit('EXPERIMENT', [*own, *_domains(manifest), *more])}; facegan-job experiments lists them"
 

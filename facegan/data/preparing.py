@@ -277,7 +277,8 @@ class _Making:
         if self.options.domains is not None:
             without, having = map(len, self.streams)
             why.insert(0, f'{having:,} with "{self.options.domains}" and {without:,} without')
-            hint = "--domains takes a column that some pictures have and others have not; leave it out to take all"
+            if not (without and having):
+                hint = "--domains takes a column that some pictures have and others have not; leave it out to take all"
         if self.tally.names:
             why.append(f"the first are {', '.join(self.tally.names)}")
         told = "; ".join(filter(None, why)) or "there are none"

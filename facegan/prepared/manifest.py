@@ -62,8 +62,8 @@ class Manifest:
         domains: The column by which as many images were taken with it as without it, if any.
         limit: The most images that were asked for, if that was limited.
         skipped: Why pictures of the source are not in the array -> how many.
-        left_over: Pictures that nothing is wrong with, left out for `domains` or `limit`; `None`: not counted, by an
-            earlier version.
+        left_over: Pictures that were not taken for `domains` or `limit`; most were not looked at. `None`: not counted,
+            by an earlier version.
         source: What it was made of, in words, without a path of the machine that made it.
         code: The version that made it.
         images: The parts of images.npy, each of 32 MiB but the last.
@@ -96,9 +96,16 @@ class Manifest:
 
     @property
     def part(self) -> str:
-        """Which part of its set was asked for: "domains Smiling, limit 40"; empty where it is the whole."""
+        """Which part of its set it is: "domains Smiling, limit 40"; empty where nothing of it was left over."""
+        if self.left_over == 0:
+            return ""
         domains = [f"domains {self.domains}"] if self.domains else []
         return ", ".join([*domains, *([f"limit {self.limit:,}"] if self.limit else [])])
+
+    @property
+    def is_fair(self) -> bool:
+        """Whether it is a fair share of its set: not as many images with an attribute as without, others left over."""
+        return self.domains is None or self.left_over == 0
 
     @property
     def size_bytes(self) -> int:

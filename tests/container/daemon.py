@@ -22,7 +22,6 @@ from tests.waiting import until
 
 ADDRESS = "172.31.251.1"
 BRIDGE = "facegan-test0"
-STARTS_WITHIN_S = 300.0
 MEMORY, ROOM = Path("/dev/shm"), 6 * 10**9
 ENDS_WITHIN_S = 600.0  # it waits for its containers
 
@@ -46,8 +45,11 @@ class Daemon:
         command = ["dockerd", "--host", self.url, "--containerd", self._containerd, "--pidfile", at / "docker.pid"]
         command += ["--data-root", at / "data", "--exec-root", at / "exec"]
         self._process = self._run([*command, "--bridge", BRIDGE, "--iptables=false", "--ip-forward=false"])
-        until(lambda: self._answers() or self._process.poll() is not None)
-        assert self._process.poll() is None, (at / "log").read_text()[-2000:]
+        until(lambda: self._answers() or self._process.poll() is not None, self._said)
+        assert self._process.poll() is None, self._said()
+
+    def _said(self) -> str:
+        return (self._folder / "log").read_text()[-2000:]
 
     @property
     def _containerd(self) -> Path:

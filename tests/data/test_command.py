@@ -44,3 +44,16 @@ def test_the_next_command_is_one_that_finds_images(
     account = said("cifar10", home=home, capsys=capsys)
     assert following in account
     assert f"\n  columns  {', '.join(columns)}\n" in account
+
+
+def test_what_was_left_over_is_told_and_only_coupled_networks_are_offered_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = {"domains": "label", "left_over": 7}
+    datasets.prepare(home, "celeba", side=64, size=64, columns=("label",), count=2, crop="reference", **how)
+    account = said("celeba", "--size", "64", "--crop", "reference", "--domains", "label", home=home, capsys=capsys)
+    assert "\n  left     7, as asked: domains label\n" in account
+    assert "next: facegan-job submit cogan-celeba-64 --set data.domains=label\n" in account
+    made = datasets.prepare(home, "mine", side=64, size=64, columns=("label",), count=2, **how)
+    account = said("mine", "--size", "64", "--domains", "label", home=home, capsys=capsys)
+    assert f" --set data.domains=label --set data.digest={made.digest[:12]}; facegan-job" in account

@@ -40,9 +40,9 @@ def test_subfolders_are_labels(tmp_path: Path) -> None:
         assert set(many.values()) == ({(n,) for n in range(256)} if count == 256 else {()})
 
 
-def test_a_file_without_an_ending_decides_on_no_kind(tmp_path: Path) -> None:
-    kinds = {"data/cats/1.jpg": 0, "data/cats/jpg": 0, "data/dogs/2.PNG": 1}
-    others = ["LICENSE", "data/Makefile", "data/fish/README", "jpg"]
+def test_a_file_without_an_ending_decides_on_no_kind_from_above(tmp_path: Path) -> None:
+    kinds = {"data/cats/1.jpg": 0, "data/cats/jpg": 0, "data/dogs/2.PNG": 1, "data/fish/3": 2}
+    others = ["LICENSE", "data/Makefile", "jpg"]
     source = open_source("my-faces", fill(tmp_path / "it", dict.fromkeys([*kinds, *others], b"x")))
     assert source.columns == ("label",)
     assert {item.name: item.values for item in source.items} == {name: (kind,) for name, kind in kinds.items()}

@@ -29,7 +29,10 @@ def commands(page: Path) -> list[str]:
 
 def wait_for_a_checkpoint(home: Path) -> None:
     """Until a run of this home has committed one."""
-    until(lambda: any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()))
+    until(
+        lambda: any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()),
+        lambda: "nothing is committed",
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 They come sorted by name. Where all of them are in subfolders, there is a column `label`: the number of a picture's
 subfolder among them all, sorted by name, as torchvision's `ImageFolder` counts. Folders that hold everything (the one
 that an archive often begins with) are passed by, and deeper ones belong to the one above. The column counts up to 255,
-so a set with more than 256 subfolders has none. A file without an ending (a `LICENSE`) may be a picture or not: where
-others have one, it decides nothing, and outside their subfolders it is left out.
+so a set with more than 256 subfolders has none. A file without an ending may be a picture or not: one that lies above
+all that have one (a `LICENSE`) decides nothing, and is left out where it is in no subfolder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def _left_out(name: str) -> str | None:
 def _known(names: Sequence[str]) -> tuple[tuple[str, ...], Mapping[str, tuple[int, ...]]]:
     """Return the columns, and their values of each file that is to be used."""
     paths = {name: name.split("/") for name in names}
-    kinds = _kinds([paths[name] for name in filter(has_ending, names)] or list(paths.values()))
+    depth = min((len(paths[name]) for name in filter(has_ending, names)), default=0)
+    kinds = _kinds([path for path in paths.values() if len(path) >= depth])
     if kinds is None:
         return (), dict.fromkeys(names, ())
     top, numbers = kinds

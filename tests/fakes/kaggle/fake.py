@@ -85,7 +85,7 @@ class Kaggle:
         return self.kernel(slug).sessions()[-1]
 
     def over(self, slug: str, *, seconds: float = 300.0) -> Session:
-        """The newest session of a kernel, when it is over. Raises `TimeoutError`."""
+        """The newest session of a kernel, when it is over. Raises `AssertionError`."""
         session = self.session(slug)
         until(lambda: session.over, patience_s=seconds)
         return session

@@ -90,6 +90,12 @@ def test_a_path_that_does_not_end_as_a_file_of_ours_does(tmp_path: Path) -> None
         resolve(tmp_path)
 
 
+def test_a_folder_that_is_called_as_an_experiment_hides_it_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dcgan-mnist").mkdir()
+    assert resolve("dcgan-mnist").name == "dcgan-mnist"
+
+
 def test_a_file_begins_with_a_mark_where_windows_wrote_it(tmp_path: Path) -> None:
     assert resolve(file(tmp_path, f"\N{ZERO WIDTH NO-BREAK SPACE}{WHOLE}")).seed == 3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,31 +22,28 @@ from tests.fakes.datasets import imagined
 from tests.unit.jobs.typed import Cli
 
 WHOLE = imagined(digest="1" * 64)
-EVEN = imagined(digest="2" * 64, domains="Smiling", count=500)
+EVEN = imagined(digest="2" * 64, domains="Smiling", count=500, left_over=500)
 PLAIN, COUPLED = "variant-celeba", "cogan-celeba-64"
 
 
-def resolve(named: str, *settings: str, there: Sequence[Manifest]) -> Experiment:
+def resolve(named: str, *settings: str, there: Sequence[Manifest], sets: Collection[str] = ()) -> Experiment:
     def look(name: str | None = None, _: str | None = None, /) -> Sequence[Copy]:
         return [Copy(manifest=each, here=True, stored=False) for each in there if name in {None, each.name}]
 
-    return recipe.resolve(named, ["data.crop=none", *settings], device="cpu", cores=2, look=look)
+    return recipe.resolve(named, ["data.crop=none", *settings], device="cpu", cores=2, look=look, there=sets)
 
 
 @pytest.mark.parametrize(
-    ("named", "settings", "instead"),
-    [
-        (PLAIN, (), "facegan-job data prepare celeba --source PATH --size 64; or "),
-        (PLAIN, ("data.domains=Smiling",), "facegan-job data prepare celeba"),
-        (COUPLED, (), "--set data.domains=Smiling; or "),
-        (COUPLED, ("data.domains=Male",), "--set data.domains=Smiling; or "),
-    ],
+    ("named", "settings"),
+    [(PLAIN, ()), (PLAIN, ("data.domains=Smiling",)), (COUPLED, ()), (COUPLED, ("data.domains=Male",))],
 )
-def test_one_that_is_no_fair_share_is_not_taken_unasked(named: str, settings: tuple[str, ...], instead: str) -> None:
-    with pytest.raises(BadInputError, match='has as many images with "Smiling" as without') as raised:
+def test_one_that_is_no_fair_share_is_not_taken_unasked(named: str, settings: tuple[str, ...]) -> None:
+    with pytest.raises(BadInputError, match="as many images with an attribute as without: 500 of") as raised:
         resolve(named, *settings, there=[EVEN])
-    assert str(raised.value.hint).startswith(instead)
-    assert "--set data.digest=222222222222 takes it as it is" in str(raised.value.hint)
+    assert "domains Smiling, 222222222222" in raised.value.message
+    assert raised.value.hint == (
+        "facegan-job data prepare celeba --source PATH --size 64; or --set data.digest=222222222222 takes it as it is"
+    )
     assert resolve(named, *settings, "data.digest=222222222222", there=[EVEN]).data.digest == EVEN.digest
     assert resolve(named, *settings, there=[WHOLE, EVEN]).data.digest == WHOLE.digest
 
@@ -57,8 +54,23 @@ def test_it_is_taken_for_its_own_domains() -> None:
         resolve(COUPLED, "data.domains=Smiling", there=[WHOLE, EVEN])
 
 
+@pytest.mark.parametrize("named", [PLAIN, COUPLED])
+def test_one_of_which_nothing_was_left_over_is_its_set(named: str) -> None:
+    whole = replace(EVEN, left_over=0)
+    assert resolve(named, there=[whole]).data.digest == whole.digest
+    assert whole.part == ""
+    with pytest.raises(BadInputError, match="as many images with an attribute"):
+        resolve(named, there=[replace(EVEN, left_over=None)])
+
+
+def test_a_place_that_has_the_set_prepares_it_whole() -> None:
+    assert resolve(PLAIN, there=[EVEN], sets=["celeba"]).data.digest is None
+    assert resolve(PLAIN, there=[EVEN, WHOLE], sets=["celeba"]).data.digest == WHOLE.digest
+    assert resolve(COUPLED, "data.domains=Smiling", there=[EVEN], sets=["celeba"]).data.digest == EVEN.digest
+
+
 def test_submit_says_what_part_it_trains_on(cli: Cli, home: Path, file_store: ObjectStore) -> None:
-    datasets.fill(file_store, home, name="some", size=64, side=64, count=4, limit=4)
+    datasets.fill(file_store, home, name="some", size=64, side=64, count=4, limit=4, left_over=3)
     words = ("submit", "dcgan-celeba", "--name", "mine", "--set", "data.name=some", "--set", "data.crop=none")
     said = cli(*words, "--dry-run")
     assert said.code == 0
@@ -95,4 +107,4 @@ def test_an_earlier_version_counted_nothing() -> None:
     assert b"left_over" not in tree
     with pytest.raises(Exception, match="its parts are not"):  # it is one that nobody made: but its keys are right
         manifest.from_bytes(tree, called="x", name="celeba", digest=datasets.NOBODY)
-    assert replace(WHOLE, left_over=None).part == ""
+    assert replace(WHOLE, left_over=None, limit=5).part == "limit 5"
