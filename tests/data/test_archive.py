@@ -253,7 +253,7 @@ def test_what_is_no_archive_is_told_what_to_do_with_it(data: bytes, hint: str, t
     path = fill(tmp_path, {"it": data}) / "it"
     with pytest.raises(BadInputError) as refused:
         open_archive(path)
-    assert refused.value.hint == (f"{hint}{tmp_path}" if hint.endswith(" ") else hint)
+    assert refused.value.hint == (f'{hint}"{tmp_path}"' if hint.endswith(" ") else hint)
 
 
 def test_a_packed_archive_that_grows_without_measure_is_refused(tmp_path: Path) -> None:
