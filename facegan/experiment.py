@@ -214,7 +214,9 @@ def frozen(value: Mapping[str, Any]) -> Experiment:
     Raises:
         BadInputError: as above.
     """
-    return _experiment(value, lambda limits: {**limits, "below": limits.get("frozen_below", limits.get("below"))})
+    return _experiment(
+        value, lambda limits: {**limits, "below": limits["frozen_below"]} if "frozen_below" in limits else limits
+    )
 
 
 def override(experiment: Experiment, settings: Iterable[str]) -> Experiment:
@@ -351,7 +353,7 @@ def _check(key: str, value: Any, wanted: Any, limits: Limits) -> Any:  # noqa: A
         raise BadInputError(f'{key} must be at least {limits["least"]}, not "{value}"')
     if "above" in limits and value <= limits["above"]:
         raise BadInputError(f'{key} must be more than {limits["above"]:g}, not "{value}"')
-    if limits.get("below") is not None and value >= limits["below"]:
+    if "below" in limits and value >= limits["below"]:
         raise BadInputError(f'{key} must be less than {limits["below"]}, not "{value}"')
     return value
 

@@ -88,14 +88,9 @@ def rounded(number: float) -> str:
     return f"{number:.1f}" if number >= 1 else f"{number:.2g}"
 
 
-def whole_seconds(seconds: float) -> int:
-    """To the nearest: the same length of time is the same wherever it is shown in whole seconds."""
-    return round(seconds)
-
-
 def duration(seconds: float) -> str:
-    """A length of time as a person says it: "4h 24m", "3m 20s", "12s"."""
-    whole = whole_seconds(seconds)
+    """A length of time as a person says it, to the nearest second: "4h 24m", "3m 20s", "12s"."""
+    whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     if hours >= 24:  # noqa: PLR2004
         return f"{hours // 24}d {hours % 24}h"

@@ -13,7 +13,7 @@ from facegan.catalog import families
 from facegan.catalog.datasets import DATASETS
 from facegan.errors import BadInputError
 from facegan.experiment import Data, Experiment
-from facegan.prepared import selection
+from facegan.prepared import Manifest, selection
 from facegan.storage.base import NotFoundError, ObjectStore
 
 DIGITS, OF_EACH = 10, 500  # mnist-5k: so many of each digit, first all zeros; its digest is known, so it stays so
@@ -21,34 +21,35 @@ DIGITS, OF_EACH = 10, 500  # mnist-5k: so many of each digit, first all zeros; i
 Row = Mapping[str, str]
 
 
-def images(data: Data, home: Path, store: ObjectStore) -> int | None:
-    """The images that `data.only` and `data.limit` leave, of all domains together; `data.digest` is settled.
+def array(data: Data, home: Path, store: ObjectStore) -> Manifest | None:
+    """What the array says of itself, on this machine (a file) or else in the store (a request).
 
-    `None` where that cannot be told without more than the table of attributes. An array on this machine is
-    asked before one in the store: a file, instead of one or two requests.
+    `None` where it comes inside a package, is still to be made, or is in neither.
     """
-    if not _is_settled(data):
+    if data.digest is None or _is_packed(data):
         return None
     try:
-        if data.only is not None:
+        return prepared.read(home, store, data.name, data.digest)
+    except NotFoundError:
+        return None
+
+
+def images(data: Data, array: Manifest | None, home: Path, store: ObjectStore) -> int | None:
+    """The images that `data.only` and `data.limit` leave, of all domains together. `array` as from `array`.
+
+    `None` where that cannot be told without more than the table of attributes, which is looked for on this machine
+    before it is asked for in the store.
+    """
+    if data.digest is None and not _is_packed(data):
+        return None
+    if data.only is not None:
+        try:
             return sum(1 for _ in _chosen(data, home, store))
-        known = DATASETS.get(data.name)
-        packed = known is not None and known.package is not None
-        counted = known.count if known is not None and packed else _manifest(data, home, store).count
-    except NotFoundError:
-        return None
+        except NotFoundError:
+            return None
+    whole = DATASETS[data.name] if _is_packed(data) else array
+    counted = None if whole is None else whole.count
     return counted if counted is None or data.limit is None else min(counted, data.limit)
-
-
-def part(data: Data, home: Path, store: ObjectStore) -> str:
-    """Which part of its set an array was prepared to be, in words; empty where it is the whole, or cannot be told."""
-    known = DATASETS.get(data.name)
-    if not _is_settled(data) or (known is not None and known.package is not None):
-        return ""
-    try:
-        return _manifest(data, home, store).part
-    except NotFoundError:
-        return ""
 
 
 def require_images(experiment: Experiment, counted: int | None, home: Path, store: ObjectStore) -> None:
@@ -94,20 +95,15 @@ def _chosen(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:
 
 
 def _rows(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:
-    known = DATASETS.get(data.name)
-    if known is not None and known.package is not None:
+    if _is_packed(data):
         return ({"label": str(digit)} for digit in range(DIGITS) for _ in range(OF_EACH))
     return _table(data, home, store)
 
 
-def _is_settled(data: Data) -> bool:
-    """Whether there is one array by now, and not only a session that is to make it."""
+def _is_packed(data: Data) -> bool:
+    """Whether the set comes inside a package, so that there is one array of it, and no manifest."""
     known = DATASETS.get(data.name)
-    return data.digest is not None or (known is not None and known.package is not None)
-
-
-def _manifest(data: Data, home: Path, store: ObjectStore) -> prepared.Manifest:
-    return prepared.read(home, store, data.name, str(data.digest))
+    return known is not None and known.package is not None
 
 
 def _table(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:

@@ -56,12 +56,13 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     chosen = recipe.resolve(experiment, overrides or (), device=on.device, cores=on.cores, look=look, there=there)
     ingredients.require_data(chosen.data, home if able.data_is_here else None, at, there)
     run = contexts.new_run_id(chosen.name) if name is None else name
-    images = counting.images(chosen.data, home, at)
+    array = counting.array(chosen.data, home, at)
+    images = counting.images(chosen.data, array, home, at)
     counting.require_images(chosen, images, home, at)
     body = recipe.created_body(run, chosen, images)
     output.say(f"run {run}: {length(chosen, count=images)}")
-    if part := counting.part(chosen.data, home, at):
-        output.say(f"of {chosen.data.name} a part was prepared: {part}")
+    if array is not None and array.part:
+        output.say(f"of {chosen.data.name} a part was prepared: {array.part}")
     if chosen.data.digest is None and chosen.data.name in there:
         output.say(f"{chosen.data.name} will be prepared by the first session, from {there[chosen.data.name]}")
     if images is not None and chosen.data.limit is not None and images < chosen.data.limit:

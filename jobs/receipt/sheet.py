@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from facegan.experiment import Json
 from facegan.hours.dividing import PARTS, Hours, SessionHours
-from facegan.length import whole_seconds
 from facegan.spending import Cost, Spending
 
 HEADER = ("SESSION", "PLACE", "GPU", "STEPS", *(part.upper() for part in PARTS), "WHOLE", "USD", "END")
@@ -92,7 +91,7 @@ def clock(milliseconds: int) -> str:
         return NOTHING
     if milliseconds < 60_000:  # noqa: PLR2004
         return f"{milliseconds / 1000:.1f} s"
-    seconds = whole_seconds(milliseconds / 1000)
+    seconds = round(milliseconds / 1000)
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 

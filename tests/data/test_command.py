@@ -54,6 +54,9 @@ def test_what_was_left_over_is_told_and_only_coupled_networks_are_offered_it(
     account = said("celeba", "--size", "64", "--crop", "reference", "--domains", "label", home=home, capsys=capsys)
     assert "\n  left     7, as asked: domains label\n" in account
     assert "next: facegan-job submit cogan-celeba-64 --set data.domains=label\n" in account
+    datasets.prepare(home, "celeba", side=64, size=64, columns=("label",), count=2, seed=1, **how)
+    account = said("celeba", "--size", "64", "--domains", "label", home=home, capsys=capsys)
+    assert "next: facegan-job submit EXPERIMENT " in account, "variant-celeba is of this size and crop, and not coupled"
     made = datasets.prepare(home, "mine", side=64, size=64, columns=("label",), count=2, **how)
     account = said("mine", "--size", "64", "--domains", "label", home=home, capsys=capsys)
     assert f" --set data.domains=label --set data.digest={made.digest[:12]}; facegan-job" in account

@@ -131,6 +131,10 @@ def test_an_attribute_fills_half_and_the_sides_take_turns(tmp_path: Path) -> Non
     with pytest.raises(BadInputError, match=r'no picture .*: 0 with "having" and 3 without$') as refused:
         made(one_sided, tmp_path / "none", domains="having")
     assert str(refused.value.hint).startswith("--domains takes a column that some pictures have")
+    broken = Memory({"a": b"", "b": b""}, {"a": (0,), "b": (1,)})
+    with pytest.raises(BadInputError, match='1 with "having" and 1 without') as refused:
+        made(broken, tmp_path / "none", domains="having")
+    assert refused.value.hint == "give another folder or archive with --source", "without --domains it would not do"
 
 
 def test_the_rare_half_of_the_real_faces(shared: Path, tmp_path: Path) -> None:

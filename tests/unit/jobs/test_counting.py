@@ -40,6 +40,10 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
+def images(data: Data, home: Path, store: MemoryStore) -> int | None:
+    return counting.images(data, counting.array(data, home, store), home, store)
+
+
 @pytest.mark.parametrize(
     ("more", "count"),
     [
@@ -61,20 +65,20 @@ def test_what_is_chosen_of_a_prepared_array_is_counted(
         prepared.upload(prepared.folder_of(tmp_path, "mine", manifest.digest), store, lambda _text: None)
         home = tmp_path / "another"
     data = Data(name="mine", digest=manifest.digest, **more)  # type: ignore[arg-type]
-    assert counting.images(data, home, store) == count
+    assert images(data, home, store) == count
 
 
 def test_what_comes_in_a_package_is_known(tmp_path: Path, store: MemoryStore) -> None:
-    assert counting.images(Data(name="mnist-5k"), tmp_path, store) == 5_000
-    assert counting.images(Data(name="mnist-5k", limit=100), tmp_path, store) == 100
-    assert counting.images(Data(name="mnist-5k", only="label=1"), tmp_path, store) == 500
-    assert counting.images(Data(name="mnist-5k", only="label=9", limit=20), tmp_path, store) == 20
-    assert counting.images(Data(name="mnist-5k", only="label=12"), tmp_path, store) == 0
+    assert images(Data(name="mnist-5k"), tmp_path, store) == 5_000
+    assert images(Data(name="mnist-5k", limit=100), tmp_path, store) == 100
+    assert images(Data(name="mnist-5k", only="label=1"), tmp_path, store) == 500
+    assert images(Data(name="mnist-5k", only="label=9", limit=20), tmp_path, store) == 20
+    assert images(Data(name="mnist-5k", only="label=12"), tmp_path, store) == 0
 
 
 def require(named: str, data: Data, home: Path, store: MemoryStore) -> None:
     chosen = replace(CATALOG[named].experiment, data=data)
-    counting.require_images(chosen, counting.images(data, home, store), home, store)
+    counting.require_images(chosen, images(data, home, store), home, store)
 
 
 def test_an_experiment_that_has_nothing_to_show_is_refused(
@@ -115,5 +119,5 @@ def test_what_cannot_be_counted_is_left_to_the_session(tmp_path: Path, store: Me
 
 
 def test_what_is_nowhere_is_not_counted(tmp_path: Path, store: MemoryStore) -> None:
-    assert counting.images(Data(name="mine", digest="0" * 64), tmp_path, store) is None
-    assert counting.images(Data(name="mine", digest="0" * 64, only="label=1"), tmp_path, store) is None
+    assert images(Data(name="mine", digest="0" * 64), tmp_path, store) is None
+    assert images(Data(name="mine", digest="0" * 64, only="label=1"), tmp_path, store) is None

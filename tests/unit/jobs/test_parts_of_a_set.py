@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from facegan.data import preparing
-from facegan.data.preparing import Options
-from facegan.data.sources import folder
 from facegan.errors import BadInputError
 from facegan.experiment import Experiment
-from facegan.prepared import Manifest, manifest
+from facegan.prepared import Manifest
 from facegan.storage import ObjectStore
 from jobs import recipe
 from jobs.shelf import Copy
@@ -77,34 +74,3 @@ def test_submit_says_what_part_it_trains_on(cli: Cli, home: Path, file_store: Ob
     assert "of some a part was prepared: limit 4" in said.err
     row = next(line for line in cli("data", "list").out.splitlines() if line.startswith("some"))
     assert row.split()[:6] == ["some", "4", "64x64x3", "none", "limit", "4"]
-
-
-@pytest.mark.parametrize(
-    ("options", "left", "part"),
-    [
-        (Options(name="kinds", size=8), 0, ""),
-        (Options(name="kinds", size=8, limit=3), 6, "limit 3"),
-        (Options(name="kinds", size=8, domains="label"), 5, "domains label"),
-        (Options(name="kinds", size=8, domains="label", limit=3), 7, "domains label, limit 3"),
-    ],
-)
-def test_what_is_left_over_is_counted(options: Options, left: int, part: str, tmp_path: Path) -> None:
-    image = pytest.importorskip("PIL.Image")
-    for kind, count in (("a", 2), ("b", 6)):
-        (tmp_path / "in" / kind).mkdir(parents=True)
-        for number in range(count):
-            image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / "in" / kind / f"{number}.png")
-    (tmp_path / "in" / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    made = preparing.prepare(
-        options, folder.open_source(tmp_path / "in"), tmp_path / "out", lambda _text: None, processes=1
-    )
-    assert (made.left_over, made.part) == (left, part)
-    assert made.count + made.left_over + sum(made.skipped.values()) == 9, "all there are"
-
-
-def test_an_earlier_version_counted_nothing() -> None:
-    tree = imagined().to_bytes().replace(b' "left_over": null,\n', b"")
-    assert b"left_over" not in tree
-    with pytest.raises(Exception, match="its parts are not"):  # it is one that nobody made: but its keys are right
-        manifest.from_bytes(tree, called="x", name="celeba", digest=datasets.NOBODY)
-    assert replace(WHOLE, left_over=None, limit=5).part == "limit 5"

@@ -28,7 +28,8 @@ def test_the_digest_stays_open_where_the_place_has_the_set_and_nobody_has_prepar
     assert chosen.data.digest is None
     assert chosen.data.size == 64
     ingredients.require_data(chosen.data, None, MemoryStore(), THERE)
-    assert counting.images(chosen.data, tmp_path, MemoryStore()) is None
+    assert counting.images(chosen.data, None, tmp_path, MemoryStore()) is None
+    assert counting.array(chosen.data, tmp_path, MemoryStore()) is None
 
 
 def test_an_array_that_fits_is_taken_all_the_same() -> None:
