@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from facegan import layout
 from facegan.ledger import State
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life
@@ -17,6 +18,7 @@ from jobs.backends import open_backend
 from tests.batch.conftest import Batch
 from tests.cloud import servers
 from tests.cloud.proxy import proxy
+from tests.container import left
 from tests.container.conftest import engine, image  # noqa: F401 - the fixtures
 from tests.container.runs import address_of
 from tests.e2e.runs import RUN, experiment
@@ -57,12 +59,11 @@ def role(
                     definition.container_properties["environment"] = [variable]
 
         batch.aws.watch = begin
-        told = {"STORE": f"s3://{servers.BUCKET}/gans?endpoint={between.url}", "BACKEND": "batch"}
-        for name, value in {**told, "HOME": boring_environment}.items():
+        store = f"s3://{servers.BUCKET}/gans?endpoint={between.url}"
+        for name, value in {"STORE": store, "BACKEND": "batch", "HOME": boring_environment}.items():
             monkeypatch.setenv(f"FACEGAN_{name}", str(value))
         yield said
-    for left in engine.containers.list(all=True, filters={"name": f"facegan-{RUN}-"}):
-        left.remove(force=True, v=True)
+    left.clear(engine, layout.run_url(store, RUN))
 
 
 @pytest.mark.timeout(900)

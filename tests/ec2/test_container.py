@@ -20,6 +20,7 @@ from jobs import cli, settings
 from jobs import context as contexts
 from tests.cloud import servers
 from tests.cloud.proxy import proxy
+from tests.container import left
 from tests.container.conftest import engine, image  # noqa: F401 - the fixtures
 from tests.container.runs import address_of
 from tests.e2e.runs import RUN, experiment
@@ -44,6 +45,7 @@ class Here:
 
     cloud: Cloud
     engine: Any
+    url: str  # of the run
 
     def ledger(self) -> Ledger:
         found = contexts.real(settings.load()).ledger(RUN)
@@ -54,7 +56,7 @@ class Here:
         until(lambda: self.ledger().fold.reached >= step, self.cloud.machines[-1].console)
 
     def containers(self) -> list[Any]:
-        return list(self.engine.containers.list(all=True, filters={"name": f"facegan-{RUN}-"}))
+        return left.containers(self.engine, self.url)
 
 
 @pytest.fixture
@@ -76,12 +78,9 @@ def here(
         cloud.docker = DOCKER
         for name, value in words.items():
             cloud.docker = cloud.docker.replace(name, value)
-        found = Here(cloud=cloud, engine=engine)
-        yield found
-    for left in found.containers():
-        left.remove(force=True, v=True)
-    for volume in engine.volumes.list(filters={"name": f"facegan-{RUN}-"}):
-        volume.remove()
+        url = layout.run_url(store, RUN)
+        yield Here(cloud=cloud, engine=engine, url=url)
+    left.clear(engine, url)
 
 
 @pytest.mark.timeout(900)

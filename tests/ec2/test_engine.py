@@ -14,9 +14,10 @@ from jobs import image as images
 from jobs.backends import vm
 from jobs.backends.base import Order
 from jobs.backends.ec2 import script
+from tests.container import left
 from tests.container.conftest import engine  # noqa: F401 - the fixture
 from tests.container.test_image_push import EMPTY_TAR, registry  # noqa: F401 - the fixture
-from tests.ec2.submitting import RUN, order, store
+from tests.ec2.submitting import order, store
 from tests.fakes import metadata
 from tests.fakes.ec2 import ACCOUNT, Ec2
 from tests.fakes.vm import Vm
@@ -38,7 +39,6 @@ def pushed(engine: Any, registry: str) -> Iterator[str]:  # noqa: F811 - pytest'
 
 @pytest.fixture
 def machine(aws: Ec2, engine: Any, tmp_path: Path) -> Iterator[Vm]:  # noqa: F811 - pytest's way
-    del aws
     with metadata.serving() as said:
         said.role = "facegan-session"
         said.keys = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Token": "t"}
@@ -46,11 +46,7 @@ def machine(aws: Ec2, engine: Any, tmp_path: Path) -> Iterator[Vm]:  # noqa: F81
         found = Vm(folder=tmp_path / "machine", environment={"AWS_EC2_METADATA_SERVICE_ENDPOINT": said.url})
         yield found
         found.clear()
-    name = f"facegan-{RUN}-1-"
-    for left in engine.containers.list(all=True, filters={"name": name}):
-        left.remove(force=True)
-    for volume in engine.volumes.list(filters={"name": name}):
-        volume.remove()
+    left.clear(engine, order(aws.url).run_url)
 
 
 def ending(machine: Vm, aws: Ec2, named: str) -> str | None:
