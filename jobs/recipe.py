@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from facegan import __version__, catalog, experiment, layout
@@ -16,6 +16,8 @@ from jobs import ingredients
 from jobs.shelf import Look, empty
 
 WRITTEN = 'a text file such as extends = "dcgan-mnist", then [training], then images = 6400'
+KEYS = ("extends", *(field.name for field in fields(Experiment)))
+"""What a file says at its top."""
 
 
 def resolve(
@@ -91,6 +93,9 @@ def load(named: str) -> Experiment:
         raise BadInputError(f'experiment file "{named}" cannot be read: {error.strerror}', hint="ls *.toml") from error
     except ValueError as error:
         raise BadInputError(f'experiment file "{named}" is not TOML: {error}', hint=WRITTEN) from error
+    for key in tree:
+        if key not in KEYS:
+            raise experiment.unknown("key", key, KEYS)
     base = tree.pop("extends", None)
     if "name" not in tree:
         tree["name"] = _called_as(path)

@@ -37,17 +37,28 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--store", required=True, help="URL of the store it is put into")
     asked = parser.parse_args(arguments)
     known = datasets.DATASETS.get(layout.check_dataset(asked.name))
+    options = Options(name=asked.name, size=asked.size, crop=asked.crop, limit=asked.limit, domains=asked.domains)
     if known is not None and known.package is not None:
-        if asked.source is not None:
-            raise BadInputError(
-                f'"{known.name}" comes inside the Python package {known.package}, and not from "{asked.source}"',
-                hint="prepare pictures of your own under another name: facegan-job data prepare my-pictures --source …",
-            )
+        _require_plain(options, asked.source, known.package)
         sys.stdout.write(f"{known.name} comes inside the Python package {known.package}: nothing has to be prepared\n")
         return 0
-    options = Options(name=asked.name, size=asked.size, crop=asked.crop, limit=asked.limit, domains=asked.domains)
     _prepare(options, asked.source, PatientStore(open_store(asked.store), time.sleep))
     return 0
+
+
+def _require_plain(options: Options, source: Path | None, package: str) -> None:
+    """Refuse to make something else of a set that a package brings, whole and of one size."""
+    inside = f'"{options.name}" comes inside the Python package {package}'
+    if source is not None:
+        raise BadInputError(
+            f'{inside}, and not from "{source}"',
+            hint="prepare pictures of your own under another name: facegan-job data prepare my-pictures --source …",
+        )
+    if _wanted(options) != _wanted(Options(name=options.name)):
+        raise BadInputError(
+            f"{inside}, and is taken as it is: without --size, --crop, --limit and --domains",
+            hint="facegan-job submit … --set data.limit=1000 shows a part of it; data prepare mnist makes another size",
+        )
 
 
 def _prepare(options: Options, source: Path | None, store: ObjectStore) -> None:

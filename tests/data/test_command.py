@@ -29,6 +29,16 @@ def test_a_set_of_a_package_takes_no_source(home: Path, capsys: pytest.CaptureFi
     assert "under another name" in str(refused.value.hint)
 
 
+@pytest.mark.parametrize("option", [("--size", "64"), ("--crop", "face"), ("--limit", "30"), ("--domains", "label")])
+def test_a_set_of_a_package_is_not_made_into_another(
+    option: tuple[str, str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nothing has to be prepared" in said("mnist-5k", "--crop", "none", home=home, capsys=capsys)
+    with pytest.raises(BadInputError, match=r'"mnist-5k" .* is taken as it is') as refused:
+        said("mnist-5k", *option, home=home, capsys=capsys)
+    assert "data.limit" in str(refused.value.hint)
+
+
 @pytest.mark.parametrize(
     ("columns", "count", "following"),
     [

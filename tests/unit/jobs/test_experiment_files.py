@@ -70,6 +70,12 @@ def test_a_file_that_does_not_fit_is_refused_with_what_is_wrong(text: str, said:
     assert said in raised.value.message
 
 
+def test_a_slip_in_extends_is_told_what_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match='unknown key "extend"') as raised:
+        resolve(file(tmp_path, 'extend = "dcgan-mnist"\n'))
+    assert str(raised.value.hint).startswith('did you mean "extends"? known: checkpoint, ')
+
+
 def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r'experiment file ".*nowhere\.toml" cannot be read'):
         resolve(tmp_path / "nowhere.toml")
