@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from facegan.accounts.policy import AwsPolicies
 from facegan.storage import ObjectStore, open_store
 from tests.cloud import servers
+from tests.cloud.bucket import ROLE, USER, Bucket
+from tests.cloud.gate import Gate, gate
 from tests.cloud.proxy import Proxy, proxy
 
 MINE = {
@@ -50,6 +53,33 @@ def s3_url(moto: str) -> str:
 def gs_url(fake_gcs: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake_gcs)
     return f"gs://{servers.BUCKET}"
+
+
+@pytest.fixture
+def home(boring_environment: Path) -> Path:
+    return boring_environment
+
+
+@pytest.fixture(scope="module")
+def guard(moto: str) -> Iterator[Gate]:
+    with gate(moto) as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(guard: Gate, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A prefix of its own, whose user and whose role have exactly the rights of docs/storage.md."""
+    prefix = f"gans-{uuid.uuid4().hex[:8]}/"
+    policy = AwsPolicies(servers.BUCKET, prefix).of_user()
+    assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+    guard.policies.clear()
+    guard.policies[USER] = [{"Statement": [*policy["Statement"], assume]}]
+    guard.roles[ROLE] = policy
+    for noted in (guard.asked, guard.refused, guard.minted, guard.expired):
+        noted.clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", guard.url)
+    url = f"s3://{servers.BUCKET}/{prefix.rstrip('/')}?endpoint={guard.url}"
+    return Bucket(gate=guard, prefix=prefix, url=url, monkeypatch=monkeypatch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,117 +12,36 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from facegan import accounts, layout
-from facegan.accounts import Credentials, Reach
+from facegan.accounts import Reach
 from facegan.accounts.policy import AwsPolicies, google_bindings
 from facegan.errors import BadInputError, SessionExit
 from facegan.experiment import Experiment, override
 from facegan.stopping import interrupted
-from facegan.storage import ExpiredError, NotFoundError, ObjectStore, RefusedError, open_store
+from facegan.storage import NotFoundError, ObjectStore, RefusedError
 from jobs import credentials, doctor
-from jobs.context import Context
 from tests.cloud import servers
-from tests.cloud.gate import EVERYTHING, Gate, Wish, allows, gate
+from tests.cloud.bucket import ROLE, USER, Bucket, begin
+from tests.cloud.gate import EVERYTHING, Wish, allows
 from tests.fakes.driving import (
     RUN,
     SHORT,
     Session,
     ask,
     assert_untouched,
-    begun,
     contents,
-    create,
     ledger_of,
-    raw_entries,
-    take_over,
 )
-from tests.fakes.killing import WatchedStore
 from tests.fakes.toy import ToyTrainer
 from tests.unit.jobs import world
 
-USER = "AKIAUSERUSERUSERUSER"
-ROLE = "arn:aws:iam::123456789012:role/gans"
 DIGEST = "0123456789abcdef" * 4
-
-
-@pytest.fixture
-def home(boring_environment: Path) -> Path:
-    return boring_environment
-
-
-@pytest.fixture(scope="module")
-def guard(moto: str) -> Iterator[Gate]:
-    with gate(moto) as found:
-        yield found
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Bucket:
-    """A user's store behind the gate."""
-
-    gate: Gate
-    prefix: str
-    url: str
-    monkeypatch: pytest.MonkeyPatch
-    opened: dict[str, ObjectStore] = dataclasses.field(default_factory=dict)
-
-    def as_user(self) -> ObjectStore:
-        return self.with_keys({"AWS_ACCESS_KEY_ID": USER, "AWS_SECRET_ACCESS_KEY": "secret"})
-
-    def with_keys(self, environment: dict[str, str]) -> ObjectStore:
-        """The store as whoever has this environment sees it."""
-        self.become(environment)
-        key = environment["AWS_ACCESS_KEY_ID"]
-        if key not in self.opened:
-            store: Any = open_store(self.url)
-            assert store._client is not None  # made now, in the environment as it is
-            self.opened[key] = store
-        return self.opened[key]
-
-    def become(self, environment: dict[str, str]) -> None:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-            self.monkeypatch.delenv(name, raising=False)
-        for name, value in environment.items():
-            self.monkeypatch.setenv(name, value)
-
-    def context(self, home: Path) -> Context:
-        store = self.as_user()
-        made = world.context(home, store)
-        return dataclasses.replace(made, settings=dataclasses.replace(made.settings, home=home))
-
-    def mint(self, home: Path, role: str | None = None) -> Credentials:
-        return credentials.mint(self.context(home), ledger_of(self.as_user()), role)
-
-
-@pytest.fixture
-def bucket(guard: Gate, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """A prefix of its own, whose user and whose role have exactly the rights of docs/storage.md."""
-    prefix = f"gans-{uuid.uuid4().hex[:8]}/"
-    policy = AwsPolicies(servers.BUCKET, prefix).of_user()
-    assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
-    guard.policies.clear()
-    guard.policies[USER] = [{"Statement": [*policy["Statement"], assume]}]
-    guard.roles[ROLE] = policy
-    for noted in (guard.asked, guard.refused, guard.minted, guard.expired):
-        noted.clear()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", guard.url)
-    url = f"s3://{servers.BUCKET}/{prefix.rstrip('/')}?endpoint={guard.url}"
-    return Bucket(gate=guard, prefix=prefix, url=url, monkeypatch=monkeypatch)
-
-
-def begin(bucket: Bucket, experiment: Experiment = SHORT) -> ObjectStore:
-    """A run whose first session was asked for, and the store as its user sees it."""
-    store = bucket.as_user()
-    create(store, experiment)
-    ask(store)
-    return store
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
@@ -346,97 +265,6 @@ def test_a_service_without_sts_gets_the_users_own_keys_and_a_warning(bucket: Buc
 def assert_nothing_changed(bucket: Bucket) -> None:
     bucket.gate.policies[USER] = [EVERYTHING]
     assert len(contents(bucket.as_user())) == 2, "the entries of the run, and nothing that was left by a look"
-
-
-def test_credentials_that_run_out_end_the_session_and_nothing_else(bucket: Bucket, home: Path) -> None:
-    begin(bucket)
-    minted = bucket.mint(home)
-    key = minted.environment["AWS_ACCESS_KEY_ID"]
-    session = Session(store=bucket.with_keys(dict(minted.environment)), holder="first", number=1)
-    session.build = lambda experiment: RunningOut(experiment, lambda: bucket.gate.expired.add(key))
-    assert session.run() is SessionExit.INTERRUPTED
-    said = "\n".join(session.said)
-    assert "ExpiredToken" in said
-    assert "hint: these credentials were made for a limited time: make new ones" in said
-    assert "defect" not in said
-    assert "Traceback" not in said
-    fold = ledger_of(bucket.as_user()).refresh()
-    assert fold.reached == 10
-    assert fold.open, "nothing could be written of its end"
-    again = bucket.with_keys(dict(bucket.mint(home).environment))
-    assert take_over(again, "second") is SessionExit.FINISHED
-    assert_untouched(bucket.as_user())
-
-
-class RunningOut(ToyTrainer):
-    """A toy during whose training time runs out."""
-
-    def __init__(self, experiment: Experiment, run_out: Callable[[], object]) -> None:
-        super().__init__(experiment)
-        self._run_out = run_out
-
-    def advance(self, steps: int) -> Any:
-        if self.step >= 11:
-            self._run_out()
-        return super().advance(steps)
-
-
-class ExpiringStore(WatchedStore):
-    """A store whose credentials are good for so many operations."""
-
-    def __init__(self, store: ObjectStore, at: int) -> None:
-        super().__init__(store)
-        self._at = at
-
-    def _do(self, verb: str, key: str, act: Callable[[], Any], tear: Callable[[], None]) -> Any:
-        del tear
-        if self._count(verb, key).number >= self._at:
-            raise ExpiredError("the token has expired")
-        return act()
-
-
-def test_at_whatever_operation_they_run_out_the_run_goes_on_exactly() -> None:
-    """Every operation of a session, with a toy in a store in memory."""
-    whole = WatchedStore(begun("memory", Path()))
-    assert Session(store=whole, holder="first", number=1).run() is SessionExit.FINISHED
-    for at in range(len(whole.operations)):
-        store = begun("memory", Path())
-        session = Session(store=ExpiringStore(store, at), holder="first", number=1)
-        assert session.run() is SessionExit.INTERRUPTED, (whole.operations[at], session.said)
-        assert not any("failed" in text or "Traceback" in text for text in session.said)
-        before = contents(store)
-        assert take_over(store, "second") is SessionExit.FINISHED
-        assert_untouched(store)
-        assert not set(before).difference(contents(store), pruned(store)), "nothing was lost"
-
-
-def pruned(store: ObjectStore) -> set[str]:
-    """The states that entries say were deleted."""
-    entries = raw_entries(store)
-    seqs = [seq for entry in entries if entry["kind"] == "pruned" for seq in entry["checkpoints"]]
-    return {f"{entries[seq]['key']}{layout.STATE}" for seq in seqs}
-
-
-@pytest.mark.parametrize("at", [0, 5, 17, 30])
-def test_whenever_they_run_out_the_run_goes_on_exactly(bucket: Bucket, home: Path, at: int) -> None:
-    begin(bucket)
-    minted = bucket.mint(home)
-    key = minted.environment["AWS_ACCESS_KEY_ID"]
-    store = bucket.with_keys(dict(minted.environment))
-    bucket.gate.expire_after[key] = at
-    code = Session(store=store, holder="first", number=1).run()
-    assert code is SessionExit.INTERRUPTED
-    assert take_over(bucket.with_keys(dict(bucket.mint(home).environment)), "second") is SessionExit.FINISHED
-    assert_untouched(bucket.as_user())
-
-
-def test_an_expired_store_says_so(bucket: Bucket, home: Path) -> None:
-    begin(bucket)
-    minted = bucket.mint(home)
-    store = bucket.with_keys(dict(minted.environment))
-    bucket.gate.expired.add(minted.environment["AWS_ACCESS_KEY_ID"])
-    with pytest.raises(ExpiredError):
-        store.get("a")
 
 
 def test_the_command_prints_a_script_that_starts_a_session_with_them(
