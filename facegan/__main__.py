@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from facegan.errors import BadInputError, FaceganError, SessionExit
-from facegan.experiment import unknown
+from facegan.setting import unknown
 
 COMMANDS = MappingProxyType(
     {

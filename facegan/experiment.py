@@ -15,24 +15,24 @@ import dataclasses
 import difflib
 import functools
 import math
-import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from facegan.errors import BadInputError
+from facegan.setting import Limits, check, parse
 
 Json: TypeAlias = dict[str, Any]
-Limits: TypeAlias = Mapping[str, Any]
 
-AT_LEAST_ONE = {"least": 1}
-# Of what memory holds at once: a slip of the finger is refused where it is typed. Runs are older than that bound, and
-# what one was created with is no slip: `frozen_below` is only what every reader of JSON agrees on.
-A_SIZE = {"least": 1, "below": 100_000, "frozen_below": 2**53}
+# A slip of the finger is refused where it is typed. Runs are older than these bounds, and what one was created with is
+# no slip: for that, `frozen_below` is only what every reader of JSON agrees on.
+EXACT = 2**53
+LONGEST = 10**11  # steps or images, which nobody will live to see
+A_SIZE = {"least": 1, "below": 100_000, "frozen_below": EXACT}  # of what memory holds at once
+A_COUNT = {"least": 1, "below": LONGEST, "frozen_below": EXACT}
+SECONDS = {"above": 0.0, "below": 1e9, "frozen_below": math.inf}
 ABOVE_ZERO = {"above": 0.0}
-BOOLEANS = {"true": True, "false": False}
-NOTHING = {"none", ""}  # what empties an optional key, on the command line and in TOML, which has no null
 
 
 def _one_of(*choices: str) -> Limits:
@@ -72,7 +72,7 @@ class Data:
     size: int | None = field(default=None, metadata=A_SIZE)
     crop: str = field(default="none", metadata=_one_of("none", "reference", "center", "face"))
     only: str | None = None
-    limit: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    limit: int | None = field(default=None, metadata=A_COUNT)
     cut: int | None = field(default=None, metadata=A_SIZE)
     mirror: bool = False
     domains: str = "quarter-turn"
@@ -109,16 +109,16 @@ class Training:
     `steps_per_call` is how many steps one call of the compiled function makes; it changes no bit.
     """
 
-    steps: int = field(default=0, metadata=AT_LEAST_ONE)
-    images: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    steps: int = field(default=0, metadata=A_COUNT)
+    images: int | None = field(default=None, metadata=A_COUNT)
     batch_size: int = field(default=64, metadata=A_SIZE)
     schedule: str = field(default="together", metadata=_one_of("together", "apart", "mixed"))
     fresh_latents: bool = False
-    warm_up: int = field(default=0, metadata={"least": 0})
+    warm_up: int = field(default=0, metadata={**A_COUNT, "least": 0})
     compile: str = field(default="auto", metadata=_one_of("auto", "graph", "jit"))
-    threads: int = field(default=0, metadata={"least": 0})
+    threads: int = field(default=0, metadata={"least": 0, "below": 1_000, "frozen_below": EXACT})
     replicas: int = field(default=1, metadata=A_SIZE)
-    steps_per_call: int = field(default=1, metadata=AT_LEAST_ONE)
+    steps_per_call: int = field(default=1, metadata=A_SIZE)
 
     def __post_init__(self) -> None:
         if self.images is not None:
@@ -131,7 +131,7 @@ class Training:
 class Samples:
     """Pictures of fixed latents: every `every_steps` steps, and at the last, `count` in a grid."""
 
-    every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
+    every_steps: int = field(default=250, metadata=A_COUNT)
     count: int = field(default=64, metadata=A_SIZE)
 
 
@@ -143,7 +143,7 @@ class Evaluation:
     """
 
     metric: str = field(default="none", metadata=_one_of("none", "digits-sure", "agreement"))
-    every_steps: int = field(default=250, metadata=AT_LEAST_ONE)
+    every_steps: int = field(default=250, metadata=A_COUNT)
     count: int = field(default=500, metadata=A_SIZE)
 
 
@@ -156,10 +156,10 @@ class Checkpoint:
     multiple of `keep_every` steps.
     """
 
-    every_s: float = field(default=60.0, metadata=ABOVE_ZERO)
-    every_steps: int | None = field(default=None, metadata=AT_LEAST_ONE)
-    keep: int = field(default=5, metadata={"least": 2})
-    keep_every: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    every_s: float = field(default=60.0, metadata=SECONDS)
+    every_steps: int | None = field(default=None, metadata=A_COUNT)
+    keep: int = field(default=5, metadata={**A_COUNT, "least": 2})
+    keep_every: int | None = field(default=None, metadata=A_COUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +171,10 @@ class Session:
     wall-clock time the session may use from its start, when the place it runs at has a limit.
     """
 
-    heartbeat_s: float = field(default=5.0, metadata=ABOVE_ZERO)
-    lease_s: float = field(default=60.0, metadata=ABOVE_ZERO)
-    stall_s: float = field(default=600.0, metadata=ABOVE_ZERO)
-    budget_s: float | None = field(default=None, metadata=ABOVE_ZERO)
+    heartbeat_s: float = field(default=5.0, metadata=SECONDS)
+    lease_s: float = field(default=60.0, metadata=SECONDS)
+    stall_s: float = field(default=600.0, metadata=SECONDS)
+    budget_s: float | None = field(default=None, metadata=SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,10 +273,10 @@ def _put(tree: Json, key: str, text: str) -> None:
     """Set one key of the JSON form from its text."""
     known = known_keys()
     if key not in known:
-        raise unknown("key", key, known)
+        raise unknown_key(key, known)
     group, _, name = key.rpartition(".")
     owner = _types(Experiment)[group] if group else Experiment
-    _say(tree, group, name, _parse(key, text, _types(owner)[name]))
+    _say(tree, group, name, parse(key, text, _types(owner)[name], known[key]))
 
 
 def _say(tree: Json, group: str, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
@@ -284,25 +284,6 @@ def _say(tree: Json, group: str, name: str, value: Any) -> None:  # noqa: ANN401
     (tree[group] if group else tree)[name] = value
     if (group, name) == ("training", "steps"):
         tree[group]["images"] = None
-
-
-def _parse(key: str, text: str, wanted: Any) -> Any:  # noqa: ANN401 - any scalar
-    """Read a text as the field's type: "none" empties an optional field."""
-    kinds = _kinds(wanted)
-    if type(None) in kinds and text.lower() in NOTHING:
-        return None
-    if bool in kinds and text.lower() in BOOLEANS:
-        return BOOLEANS[text.lower()]
-    for kind in (int, float):
-        if kind in kinds:
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    if str in kinds:
-        return text
-    example = "true" if bool in kinds else "1"
-    raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=f"for example --set {key}={example}")
 
 
 def _experiment(value: Mapping[str, Any], limited: Callable[[Limits], Limits]) -> Experiment:
@@ -314,11 +295,13 @@ def _experiment(value: Mapping[str, Any], limited: Callable[[Limits], Limits]) -
 def _build(kind: type[Any], value: Any, prefix: str, limited: Callable[[Limits], Limits]) -> object:  # noqa: ANN401
     """Build one dataclass from its JSON object, checking keys, types and ranges: what is `limited` of a field's."""
     if not isinstance(value, Mapping):
-        raise BadInputError(f'"{prefix.rstrip(".")}" must be a table of keys, not "{value}"')
+        table = prefix.rstrip(".")
+        hint = f"write [{table}], and its keys in the lines below"
+        raise BadInputError(f'"{table}" must be a table of keys, not "{value}"', hint=hint)
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:
-            raise unknown("key", f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
+            raise unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in fields])
     built: dict[str, Any] = {}
     for name, spec in fields.items():
         if name not in value:
@@ -332,37 +315,8 @@ def _build(kind: type[Any], value: Any, prefix: str, limited: Callable[[Limits],
         if dataclasses.is_dataclass(wanted):
             built[name] = _build(typing.cast("type[Any]", wanted), value[name], f"{prefix}{name}.", limited)
         else:
-            built[name] = _check(f"{prefix}{name}", value[name], wanted, limited(spec.metadata))
+            built[name] = check(f"{prefix}{name}", value[name], wanted, spec, limited(spec.metadata))
     return typing.cast("object", kind(**built))
-
-
-def _check(key: str, value: Any, wanted: Any, limits: Limits) -> Any:  # noqa: ANN401
-    """The value in the field's type, or an error that says what fits."""
-    kinds = _kinds(wanted)
-    if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() in NOTHING)):
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
-        value = _as_float(value)
-    if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
-        raise BadInputError(f'{key} takes {_words(kinds)}, not "{value}"')
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadInputError(f'{key} must be finite, not "{value}"')
-    if "choices" in limits and value not in limits["choices"]:
-        raise unknown(key, str(value), limits["choices"])
-    if "least" in limits and value < limits["least"]:
-        raise BadInputError(f'{key} must be at least {limits["least"]}, not "{value}"')
-    if "above" in limits and value <= limits["above"]:
-        raise BadInputError(f'{key} must be more than {limits["above"]:g}, not "{value}"')
-    if "below" in limits and value >= limits["below"]:
-        raise BadInputError(f'{key} must be less than {limits["below"]}, not "{value}"')
-    return value
-
-
-def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 @functools.cache
@@ -370,21 +324,21 @@ def _types(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def _kinds(wanted: Any) -> list[type[Any]]:  # noqa: ANN401 - a type expression
-    return list(typing.get_args(wanted)) if isinstance(wanted, types.UnionType) else [wanted]
+def unknown_key(key: str, known: Iterable[str]) -> BadInputError:
+    """The error for a key that there is not, with the known ones, and before them what may have been meant.
 
-
-def _words(kinds: list[type[Any]]) -> str:
-    named = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): '"none"'}
-    return " or ".join(named[kind] for kind in kinds)
-
-
-def unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
-    """The error for a name that is none of the known ones, which it lists, the closest first."""
+    That is the same field of other groups, or else what is spelled most like it beside it.
+    """
     names = sorted(known)
-    if not names:
-        return BadInputError(f'unknown {what} "{value}"', hint="there are none")
-    close = difflib.get_close_matches(value, names, n=1)
-    listed = ", ".join(names)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
-    return BadInputError(f'unknown {what} "{value}"', hint=f"{hint}known: {listed}")
+    if within := [name for name in names if name.startswith(f"{key}.")]:
+        return BadInputError(f'"{key}" is no key, but a table of them', hint=f"its keys: {', '.join(within)}")
+    group, _, field_name = key.rpartition(".")
+    meant = [each for each in known_keys() if each.rpartition(".")[2] == field_name]
+    beside = {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[0] == group}
+    if not meant and beside:
+        meant = [beside[each] for each in difflib.get_close_matches(field_name, beside, n=1)]
+    if not meant and not (group and beside):
+        meant = difflib.get_close_matches(key, names, n=1)
+    asked = " or ".join(f'"{each}"' for each in meant)
+    hint = f"did you mean {asked}? " if meant else ""
+    return BadInputError(f'unknown key "{key}"', hint=f"{hint}known: {', '.join(names)}")

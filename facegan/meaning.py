@@ -80,7 +80,7 @@ def fits(wanted: Any, limits: Mapping[str, Any]) -> str:  # noqa: ANN401 - a typ
         return ", ".join(limits["choices"])
     kinds = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
     words = " or ".join(_WORDS[kind] for kind in kinds)
-    ranges = [f"{_RANGES[name]} {limits[name]:.12g}" for name in ("least", "above", "below") if name in limits]
+    ranges = [f"{_RANGES[name]} {limits[name]:,.12g}" for name in ("least", "above", "below") if name in limits]
     return ", ".join([words, *ranges])
 
 

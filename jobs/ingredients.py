@@ -7,14 +7,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from facegan import experiment, layout, prepared
+from facegan import layout, prepared
 from facegan.catalog import datasets
 from facegan.errors import BadInputError
 from facegan.experiment import Data
 from facegan.prepared import Manifest
 from facegan.prepared.selection import MADE, fits, require_columns
+from facegan.prepared.spelled import described, prepare_line
+from facegan.setting import unknown
 from facegan.storage.base import ObjectStore
-from jobs.shelf import Copy, Look, described
+from jobs.shelf import Copy, Look
 
 
 def settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) -> tuple[Data, Sequence[str]]:
@@ -66,31 +68,27 @@ def require_data(data: Data, home: Path | None, store: ObjectStore, there: Colle
         return
     if data.name in there:
         return
-    digest = str(data.digest)
-    if home is not None and prepared.folder_of(home, data.name, digest).exists():
-        return
-    if next(store.list(layout.dataset_manifest(data.name, digest)), None) is not None:
-        return
+    called = f'data set "{data.name}"'
+    if data.digest is not None:
+        if home is not None and prepared.folder_of(home, data.name, data.digest).exists():
+            return
+        if next(store.list(layout.dataset_manifest(data.name, data.digest)), None) is not None:
+            return
+        called = f'prepared "{data.name}" {data.digest[:12]}…'  # others of that name may be there
     place = "on this machine" if home is not None else "where the session runs"
-    raise BadInputError(f'data set "{data.name}" is neither {place} nor in {store.url}', hint=prepare_line(data))
+    raise BadInputError(f"{called} is neither {place} nor in {store.url}", hint=prepare_line(data))
 
 
 def data_is_here(name: str, home: Path) -> tuple[bool, str]:
-    """Whether anything of this data set can be read on this machine, and what to type if not."""
+    """Whether this data set can be read on this machine, and what to type if not.
+
+    Where one array of it has a digest that is known beforehand, that one is meant; else any will do.
+    """
     known = datasets.find(name)
     if known.package is not None:
         return importlib.util.find_spec(known.package) is not None, "pip install 'facegan-job[demo]'"
-    return next(prepared.list_local(home, name), None) is not None, prepare_line(Data(name=name))
-
-
-def prepare_line(data: Data) -> str:
-    """The command that prepares these data."""
-    known = datasets.DATASETS.get(data.name)
-    words = ["facegan-job data prepare", data.name]
-    words += [] if known is not None and known.downloads else ["--source PATH"]
-    words += [] if data.size is None else [f"--size {data.size}"]
-    words += [] if data.crop == "none" else [f"--crop {data.crop}"]
-    return " ".join(words)
+    found = [digest for _, digest in prepared.list_local(home, name) if known.digest in {None, digest}]
+    return bool(found), prepare_line(Data(name=name))
 
 
 def _is_to_be_prepared(data: Data, look: Look, there: Collection[str], *, coupled: bool) -> bool:
@@ -164,7 +162,7 @@ def _uneven(fitting: Sequence[Copy], called: str, data: Data) -> BadInputError:
 
 
 def _unknown(data: Data, known: Collection[str]) -> BadInputError:
-    error = experiment.unknown("data set", data.name, known)
+    error = unknown("data set", data.name, known)
     return BadInputError(error.message, hint=f"{error.hint}; your own: {prepare_line(data)}")
 
 
@@ -196,7 +194,10 @@ def _size(data: Data, manifest: Manifest) -> int | None:
 
 def _require_cut(data: Data, height: int, width: int) -> None:
     if data.cut is not None and data.cut > min(height, width):
-        raise BadInputError(f'no window of "{data.cut}" pixels (data.cut) fits into images of {height}x{width}')
+        raise BadInputError(
+            f'no window of "{data.cut}" pixels (data.cut) fits into images of {height}x{width}',
+            hint="--set data.cut=none shows them whole",
+        )
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -12,9 +12,10 @@ from facegan.experiment import Data, Experiment, Json
 from facegan.ledger import Ledger
 from facegan.ledger.fold import OpenSession
 from facegan.prepared.selection import is_made_for, is_unprepared
+from facegan.prepared.spelled import prepare_line
 from facegan.spending import Spending, spending
 from jobs import budget as budgets
-from jobs import ingredients, loopback, prices, recipe
+from jobs import loopback, prices, recipe
 from jobs.backends import open_backend
 from jobs.backends.base import Backend, Capabilities, Order
 from jobs.budget import Budget
@@ -134,7 +135,7 @@ def _prepares(context: Context, where: Place, run: str, data: Data) -> str | Non
         if not any(is_made_for(manifest, data) for manifest in stored):
             raise BadInputError(
                 f'the data of run "{run}" are not prepared yet, and "{where.backend.name}" has no "{data.name}"',
-                hint=f"{ingredients.prepare_line(data)}, or resume the run where it was submitted",
+                hint=f"{prepare_line(data)}, or resume the run where it was submitted",
             )
     return None
 

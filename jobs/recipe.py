@@ -95,7 +95,7 @@ def load(named: str) -> Experiment:
         raise BadInputError(f'experiment file "{named}" is not TOML: {error}', hint=WRITTEN) from error
     for key in tree:
         if key not in KEYS:
-            raise experiment.unknown("key", key, KEYS)
+            raise experiment.unknown_key(key, KEYS)
     base = tree.pop("extends", None)
     if "name" not in tree:
         tree["name"] = _called_as(path)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan.errors import BadInputError
-from facegan.experiment import unknown
 from facegan.home import home
+from facegan.setting import unknown
 
 if TYPE_CHECKING:
     from jobs.backends.base import Backend

@@ -62,10 +62,3 @@ def shelf(home: Path, store: ObjectStore, say: Callable[[str], object]) -> Look:
 def empty(_name: str | None = None, _wanted: str | None = None, /) -> Sequence[Copy]:
     """A shelf with nothing on it."""
     return ()
-
-
-def described(manifest: Manifest) -> str:
-    """One array in a few words, of which the last are what `data.digest` takes."""
-    count = f"{manifest.count:,} of {manifest.height}x{manifest.width}x{manifest.channels}"
-    more = [f"crop {manifest.crop}", *([manifest.part] if manifest.part else [])]
-    return f"{count}, {', '.join(more)}, {manifest.digest[:12]}"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from facegan.catalog import cogan, dcgan, mnist, variants
 from facegan.catalog.entry import Entry
-from facegan.experiment import unknown
+from facegan.setting import unknown
 
 CATALOG = MappingProxyType(
     {entry.experiment.name: entry for entry in (*mnist.ENTRIES, *cogan.ENTRIES, *dcgan.ENTRIES, *variants.ENTRIES)}

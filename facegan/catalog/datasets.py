@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facegan.errors import BadInputError
-from facegan.experiment import Data, unknown
+from facegan.experiment import Data
+from facegan.setting import unknown
 
 RGB = 3
 

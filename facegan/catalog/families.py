@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facegan.errors import BadInputError
-from facegan.experiment import Model, unknown
+from facegan.experiment import Model
+from facegan.setting import unknown
 
 DIGIT = (28, 28, 1)
 FACE = (64, 64, 3)
@@ -84,10 +85,12 @@ def require(model: Model, shape: tuple[int, int, int], *, cut: bool = False) -> 
 def _instead(wanted: tuple[int, int, int], shape: tuple[int, int, int], *, cut: bool) -> str:
     """What to set for data of the wanted shape: colour comes first, as no size brings it."""
     height, _, channels = wanted
-    if channels == GREY:
-        return "data.name=mnist"
-    if shape[-1] == GREY:
-        return f"data.name=celeba --set data.size={height}"
+    uncut = ["data.cut=none"] if cut else []
+    if channels != shape[-1]:
+        other = ["data.name=mnist"] if channels == GREY else ["data.name=celeba", f"data.size={height}"]
+        return " --set ".join([*other, *uncut])
+    if channels == GREY:  # the digits have that shape as they come
+        return "data.cut=none" if cut else "data.size=none"
     return f"data.cut={height}" if cut else f"data.size={height}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facegan import layout, prepared, progress
 from facegan.catalog import CATALOG, datasets, families
-from facegan.data import attributes, making
+from facegan.data import attributes, download, making
 from facegan.data.crop import CROPS
 from facegan.data.preparing import Options
 from facegan.data.skipping import listed
@@ -19,6 +19,8 @@ from facegan.experiment import Data
 from facegan.home import home
 from facegan.prepared import Manifest
 from facegan.prepared.selection import condition, fits
+from facegan.prepared.spelled import bring_line, described, prepare_line
+from facegan.prepared.spelled import options as typed
 from facegan.storage import ObjectStore, open_store
 from facegan.storage.base import NotFoundError
 from facegan.storage.retry import PatientStore
@@ -64,13 +66,16 @@ def _require_plain(options: Options, source: Path | None, package: str) -> None:
 def _prepare(options: Options, source: Path | None, store: ObjectStore) -> None:
     """A source that is given is always read: when nothing in it has changed, its array has the digest it had.
 
-    Without one, every array that was prepared like this is brought to where it is missing.
+    Without one, every array that was prepared like this is brought to where it is missing. Where there are only others,
+    and nothing is downloaded, they are listed.
     """
-    if source is not None and not source.exists():
-        raise BadInputError(f'there is no "{source}"', hint="--source takes the file or folder that was downloaded")
+    if source is not None:
+        _require_source(source)
     home().mkdir(parents=True, exist_ok=True)  # a store in a folder is unreachable while the folder above is missing
     before = _before(options.name, store)
     fitting = [] if source is not None else [found for found in before if _asked(found) == _wanted(options)]
+    if before and not fitting and source is None and options.name not in download.PUBLISHED:
+        raise _otherwise(options, before, store)
     for manifest in fitting:
         _bring(manifest, store)
     news = "prepared before"
@@ -84,6 +89,16 @@ def _prepare(options: Options, source: Path | None, store: ObjectStore) -> None:
         sys.stdout.write("".join(f"{line}\n" for line in told))
 
 
+def _require_source(path: Path) -> None:
+    try:
+        there = path.exists()
+    except OSError as error:  # in a folder that may not be entered
+        hint = "make the folders that it is in readable, or give --source another place"
+        raise BadInputError(f'"{path}" cannot be read: {error.strerror}', hint=hint) from error
+    if not there:
+        raise BadInputError(f'there is no "{path}"', hint="--source takes the file or folder that was downloaded")
+
+
 def _before(name: str, store: ObjectStore) -> list[Manifest]:
     """Every array of that name, here or in the store; what is damaged is passed over with a word."""
 
@@ -92,6 +107,17 @@ def _before(name: str, store: ObjectStore) -> list[Manifest]:
 
     found = [*prepared.find_stored(store, name, pass_over), *prepared.find_local(home(), name, pass_over)]
     return list({manifest.digest: manifest for manifest in found}.values())
+
+
+def _otherwise(options: Options, there: Sequence[Manifest], store: ObjectStore) -> BadInputError:
+    """There are arrays of that name, and each was prepared in another way: how, and what to type for either."""
+    wanted = " ".join(typed(options)) or "no option"
+    listed = "; ".join(f"{described(it)} ({' '.join(typed(it)) or 'no option'})" for it in there)
+    first = "it" if len(there) == 1 else "the first"
+    return BadInputError(
+        f'nothing of "{options.name}" was prepared with {wanted}; there is: {listed}',
+        hint=f"{bring_line(there[0], store.url)} takes {first}; {prepare_line(options)} makes another",
+    )
 
 
 def _asked(manifest: Manifest) -> tuple[object, ...]:

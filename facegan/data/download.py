@@ -123,9 +123,9 @@ def fetch(name: str, into: Path, say: Say) -> Path:
 
 def _by_hand(name: str) -> BadInputError:
     if name not in BY_HAND:
-        known = ", ".join(sorted({*PUBLISHED, *BY_HAND}))
+        known = f"known: {', '.join(sorted(PUBLISHED))}; by hand: {', '.join(sorted(BY_HAND))}"
         return BadInputError(
-            f'nothing is known of where "{name}" is published; known: {known}',
+            f'nothing is known of where "{name}" is published; {known}',
             hint=f"facegan-job data prepare {name} --source PATH",
         )
     hand = BY_HAND[name]

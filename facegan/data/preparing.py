@@ -29,9 +29,9 @@ from facegan.data.skipping import Tally
 from facegan.data.source import Item, Source
 from facegan.data.unfinished import Record, Unfinished
 from facegan.errors import BadInputError, FaceganError
-from facegan.experiment import unknown
 from facegan.layout import ATTRIBUTES, IMAGES
-from facegan.prepared import MOST_PIXELS, Manifest, describe
+from facegan.prepared import MOST_PIXELS, Manifest, describe, fault_of
+from facegan.setting import unknown
 
 Say: TypeAlias = Callable[[str], object]  # shows one line of progress, in the place of the one before
 Good: TypeAlias = tuple[Item, Pixels]
@@ -68,7 +68,8 @@ class Options:
         one_of_each = 1 if self.domains is None else 2
         for key, value, least in (("size", self.size, 1), ("limit", self.limit, one_of_each)):
             if value is not None and value < least:
-                raise BadInputError(f'the {key} must be at least {least}, not "{value}"')
+                hint = f"--{key} {least} or more"
+                raise BadInputError(f'the {key} must be at least {least}, not "{value}"', hint=hint)
         if self.size is not None and self.size > MOST_PIXELS:
             raise BadInputError(f'the size must be at most {MOST_PIXELS:,} pixels, not "{self.size}"', hint="--size 64")
 
@@ -95,10 +96,11 @@ def prepare(options: Options, source: Source, into: Path, say: Say, *, processes
         processes: How many read side by side; as many as there are cores unless it is said. Changes no byte.
 
     Raises:
-        BadInputError: too many pictures cannot be used (`skipping.TOLERATED`), or none can; no such column.
-            What was made until then goes: of this source nothing better can be made.
+        BadInputError: too many pictures cannot be used (`skipping.TOLERATED`), or none can; no such column, or one
+            that no manifest may name. What was made until then goes: of this source nothing better can be made.
         FaceganError: the disk is full, or a process died; the work that was done is kept.
     """
+    _require_columns(source.columns)
     streams = _streams(options, source)
     work = into / f"{unfinished.PREFIX}{_key(options, source)}"
     try:
@@ -117,6 +119,12 @@ def prepare(options: Options, source: Source, into: Path, say: Say, *, processes
             f'"{error.filename or into}": {error.strerror or error}', hint="what was done is kept; repeat the command"
         ) from error
     return manifest
+
+
+def _require_columns(columns: Sequence[str]) -> None:
+    """Refuse now what `prepared.install` would refuse when all is made."""
+    if fault := fault_of(columns):
+        raise BadInputError(fault, hint="change that in the list that the columns come from, and repeat the command")
 
 
 def _manifest(options: Options, source: Source, record: Record, into: Path) -> Manifest:

@@ -13,9 +13,11 @@ from facegan.catalog import datasets
 from facegan.data import attributes, making, mnist5k
 from facegan.data.images import Images
 from facegan.errors import BadInputError, DamagedError
-from facegan.experiment import Data, unknown
+from facegan.experiment import Data
 from facegan.layout import ATTRIBUTES, IMAGES
 from facegan.prepared.selection import condition
+from facegan.prepared.spelled import bring_line
+from facegan.setting import unknown
 from facegan.storage.base import NotFoundError, ObjectStore
 
 
@@ -64,18 +66,18 @@ def _folder(data: Data, digest: str, home: Path, store: ObjectStore | None, say:
             return prepared.fetch(store, data.name, digest, home, say)
         except NotFoundError:
             say(f"{data.name} {digest[:12]}… is not in {store.url}")
+    line = bring_line(data, "URL" if store is None else store.url)
     known = datasets.DATASETS.get(data.name)
     if known is None or not known.downloads:
-        url = store.url if store is not None else "URL"
         raise BadInputError(
             f'prepared "{data.name}" {digest[:12]}… is neither on this machine nor in its run\'s store',
-            hint=f"on a machine that has it: facegan-job data prepare {data.name} --store {url}",
+            hint=f"on a machine that has it: {line}",
         )
     made = making.make(making.options(data), None, home, say)
     if made.digest != digest:
         raise DamagedError(
             f'what was prepared of "{data.name}" is {made.digest[:12]}…, and the run wants {digest[:12]}…',
-            hint=f"put that one into the store of the run: facegan-job data prepare {data.name} --store URL",
+            hint=f"put that one into the store of the run: {line}",
         )
     return folder
 

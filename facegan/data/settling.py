@@ -17,6 +17,7 @@ from facegan.errors import BadInputError, DamagedError
 from facegan.experiment import Data
 from facegan.prepared import Manifest
 from facegan.prepared.selection import is_made_for
+from facegan.prepared.spelled import bring_line
 from facegan.storage.base import NotFoundError, ObjectStore
 
 
@@ -46,7 +47,7 @@ def settle(
     digest = data.digest or datasets.pinned(data)
     if digest is not None:
         if source is not None and not _is_there(store, data.name, digest):
-            _require(digest, _make(data, source, home, store, say))
+            _require(digest, _make(data, source, home, store, say), bring_line(data, store.url))
         return None
     found = next(
         (one for one in prepared.find_stored(store, data.name, _pass_over(say)) if is_made_for(one, data)), None
@@ -57,7 +58,7 @@ def settle(
     if source is None:
         raise BadInputError(
             f'"{data.name}" is neither prepared in {store.url} nor to be found on this machine',
-            hint=f"facegan-job data prepare {data.name} --store {store.url}, on a machine that has it",
+            hint=f"{bring_line(data, store.url)}, on a machine that has it",
         )
     return _make(data, source, home, store, say)
 
@@ -69,11 +70,12 @@ def _make(data: Data, source: Path, home: Path, store: ObjectStore, say: Callabl
     return made
 
 
-def _require(digest: str, made: Manifest) -> None:
+def _require(digest: str, made: Manifest, line: str) -> None:
+    """Refuse another array than the run wants; `line` is typed where that one is."""
     if made.digest != digest:
         raise DamagedError(
             f'what was prepared of "{made.name}" is {made.digest[:12]}…, and the run wants {digest[:12]}…',
-            hint=f"put that one into the store of the run: facegan-job data prepare {made.name} --store URL",
+            hint=f"put that one into the store of the run: {line}",
         )
 
 

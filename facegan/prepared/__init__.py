@@ -22,7 +22,7 @@ from facegan.prepared.local import (
     require_whole,
     verify,
 )
-from facegan.prepared.manifest import MOST_PIXELS, Finding, Manifest, Piece, header
+from facegan.prepared.manifest import MOST_PIXELS, Finding, Manifest, Piece, fault_of, header
 from facegan.prepared.stored import find_stored, list_stored, read, read_stored, verify_stored
 from facegan.prepared.transfer import fetch, mend, upload
 
@@ -32,6 +32,7 @@ __all__ = [
     "Manifest",
     "Piece",
     "describe",
+    "fault_of",
     "fetch",
     "find_local",
     "find_stored",

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from facegan import layout
-from facegan.catalog import datasets
 from facegan.errors import DamagedError, FaceganError
+from facegan.experiment import Data
 from facegan.prepared.manifest import HEADER_BYTES, PART_BYTES, Finding, Manifest, Piece, from_bytes, header
+from facegan.prepared.spelled import prepare_line
 
 MARGIN_BYTES = 100 * 10**6  # of the disk, left free for others
 
@@ -231,19 +232,6 @@ def _sync(path: Path) -> None:
 
 def _remedy(folder: Path, manifest: Manifest | None = None) -> str:
     """What to type; without a manifest that can be read, nobody knows how it was prepared."""
-    known = datasets.DATASETS.get(folder.parent.name)
-    words = ["facegan-job data prepare", folder.parent.name]
-    words += [] if known is not None and known.downloads else ["--source PATH"]
-    words += ["and the --size and --crop it had"] if manifest is None else _asked(manifest)
-    return f"a session fetches it again from a store that has it; or make it again: {' '.join(words)}"
-
-
-def _asked(manifest: Manifest) -> list[str]:
-    """The options that it was prepared with, as they are typed."""
-    options = (
-        ("--size", manifest.size),
-        ("--crop", None if manifest.crop == "none" else manifest.crop),
-        ("--limit", manifest.limit),
-        ("--domains", manifest.domains),
-    )
-    return [f"{option} {value}" for option, value in options if value is not None]
+    unknown = f"{prepare_line(Data(name=folder.parent.name))} and the --size and --crop it had"
+    line = unknown if manifest is None else prepare_line(manifest)
+    return f"a session fetches it again from a store that has it; or make it again: {line}"

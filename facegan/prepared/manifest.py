@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +24,10 @@ MOST_IMAGES = 10**8
 MOST_PIXELS = 2**14  # of a side
 MOST_COLUMNS = 1_000
 LONGEST_TEXT = 1_000
+LONGEST_COLUMN = 100
 CHANNELS = (1, 3)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_COLUMN = re.compile(r"[^\s,\"'=][^,\"'=\r\n]{0,99}")
+_COLUMN = re.compile(rf"[^\s,\"'=][^,\"'=\r\n]{{0,{LONGEST_COLUMN - 1}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,21 @@ def header(count: int, height: int, width: int, channels: int) -> bytes:
     said = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, {height}, {width}, {channels}), }}"
     start = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
     return start + said.encode().ljust(HEADER_BYTES - len(start) - 1) + b"\n"
+
+
+def fault_of(columns: Sequence[str]) -> str | None:
+    """Say what is wrong with the columns of a table, so that no manifest may name them; `None`: nothing."""
+    if len(columns) > MOST_COLUMNS:
+        return f"{len(columns):,} columns are more than {MOST_COLUMNS:,}"
+    for column in columns:
+        if not column.isprintable() or not _COLUMN.fullmatch(column):
+            shown = "".join(letter if letter.isprintable() else "?" for letter in column[:LONGEST_COLUMN])
+            return (
+                f'no column may be called "{shown}": its name is 1 to {LONGEST_COLUMN} characters that can be printed, '
+                "none of them a comma, a quote or =, the first no space"
+            )
+    twice = next((column for column, times in Counter(("name", *columns)).items() if times > 1), None)
+    return None if twice is None else f'no second column may be called "{twice}"; "name" is always the first'
 
 
 def from_bytes(data: bytes, *, called: str, name: str, digest: str) -> Manifest:
@@ -235,10 +252,8 @@ def _list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
 
 def _columns(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     columns = tuple(_text(column) for column in _list(value))
-    if len(columns) > MOST_COLUMNS or len({*columns, "name"}) != len(columns) + 1:
-        raise _Wrong("its columns are too many, or not each of its own name")
-    if not all(_COLUMN.fullmatch(column) for column in columns):
-        raise _Wrong("the name of a column is none")
+    if fault := fault_of(columns):
+        raise _Wrong(fault)
     return columns
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from facegan import layout
 from facegan.catalog import datasets
 from facegan.errors import BadInputError
-from facegan.experiment import Data, unknown
+from facegan.experiment import Data
 from facegan.prepared.manifest import Manifest
+from facegan.setting import unknown
 from facegan.storage.base import ObjectStore
 
 MADE = ("quarter-turn", "edges", "negative")  # domains that are made of the images; any other is a column

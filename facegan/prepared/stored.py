@@ -10,6 +10,7 @@ from facegan import layout
 from facegan.errors import DamagedError
 from facegan.prepared.local import PassOver, folder_of, read_local, refuse
 from facegan.prepared.manifest import LARGEST_MANIFEST, Finding, Manifest, Piece, from_bytes, header
+from facegan.prepared.spelled import bring_line
 from facegan.storage.base import NotFoundError, ObjectStore, TooLargeError
 
 OTHER_DATA = "describes other data than its name says"
@@ -88,7 +89,7 @@ def verify_stored(store: ObjectStore, name: str, digest: str) -> list[Finding]:
     wrong = []
     for number, (key, piece) in enumerate(objects(manifest)):
         try:
-            data = get_whole(store, key, piece)
+            data = get_whole(store, manifest, key, piece)
             require_start(store, manifest, data if number == 0 else None)
         except ObjectError as error:
             wrong.append(error.finding)
@@ -102,9 +103,9 @@ def verify_stored(store: ObjectStore, name: str, digest: str) -> list[Finding]:
 class ObjectError(DamagedError):
     """An object of a data set is damaged: wrong on two downloads, or missing."""
 
-    def __init__(self, store: ObjectStore, finding: Finding) -> None:
-        name = finding.object.split("/")[1]
-        hint = f"delete it there; then, on a machine with these data: facegan-job data prepare {name} uploads it again"
+    def __init__(self, store: ObjectStore, manifest: Manifest, finding: Finding) -> None:
+        line = bring_line(manifest, store.url)
+        hint = f"delete it there; then, on a machine with these data: {line} uploads it again"
         super().__init__(f'"{finding.object}" in {store.url} {finding.how}', hint=hint)
         self.finding = finding
 
@@ -117,8 +118,8 @@ def objects(manifest: Manifest) -> Iterator[tuple[str, Piece]]:
     yield layout.dataset_attributes(*address), manifest.attributes
 
 
-def get_whole(store: ObjectStore, key: str, piece: Piece) -> bytes:
-    """One object, as its manifest says it is. A download may go wrong once; the object is wrong when two do.
+def get_whole(store: ObjectStore, manifest: Manifest, key: str, piece: Piece) -> bytes:
+    """One object, as the manifest says it is. A download may go wrong once; the object is wrong when two do.
 
     Raises:
         ObjectError: it is wrong, or missing.
@@ -137,7 +138,7 @@ def get_whole(store: ObjectStore, key: str, piece: Piece) -> bytes:
             return data
         sizes = f"has {len(data):,} bytes, not {piece.size:,}"
         how = sizes if len(data) != piece.size else "has another SHA-256"
-    raise ObjectError(store, Finding(object=key, how=how))
+    raise ObjectError(store, manifest, Finding(object=key, how=how))
 
 
 def require_start(store: ObjectStore, manifest: Manifest, first: bytes | None) -> None:
@@ -148,4 +149,4 @@ def require_start(store: ObjectStore, manifest: Manifest, first: bytes | None) -
     """
     if first is not None and not first.startswith(header(manifest.count, *manifest.shape)):
         key = layout.dataset_manifest(manifest.name, manifest.digest)
-        raise ObjectError(store, Finding(object=key, how="gives the images another shape than they have"))
+        raise ObjectError(store, manifest, Finding(object=key, how="gives the images another shape than they have"))

@@ -102,7 +102,7 @@ def _bring(store: ObjectStore, manifest: Manifest, home: Path, say: Say) -> Path
         raise FaceganError(f'"{partial}": {error.strerror or error}', hint="what was fetched is kept") from error
     if found != digest:
         shutil.rmtree(partial)  # every part was what the manifest says: it is the manifest that is wrong
-        raise ObjectError(store, Finding(object=layout.dataset_manifest(name, digest), how=OTHER_DATA))
+        raise ObjectError(store, manifest, Finding(object=layout.dataset_manifest(name, digest), how=OTHER_DATA))
     return install(partial, manifest, home)
 
 
@@ -124,7 +124,7 @@ def _download(store: ObjectStore, manifest: Manifest, partial: Path, say: Say) -
             at = file.tell()
             data = file.read(piece.size)
             if Piece.of(data) != piece:
-                data = get_whole(store, key, piece)
+                data = get_whole(store, manifest, key, piece)
                 require_start(store, manifest, data if number == 0 else None)
                 file.seek(at)
                 file.write(data)

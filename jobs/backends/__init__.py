@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import MappingProxyType
 
-from facegan.experiment import unknown
+from facegan.setting import unknown
 from jobs.backends.base import Backend
 from jobs.settings import Settings
 

@@ -61,7 +61,8 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter an option
 def list_data(store: options.Store = None, json: options.Json = False) -> None:
     """List what is prepared, on this machine and in the store, what is unfinished, and the known sets that are not."""
     context = _context(store)
-    rows = [*_prepared(context), *_unfinished(context), *_known(context)]
+    found = (*_prepared(context), *_unfinished(context), *_known(context))
+    rows = [{**row, **_licence(row["name"])} for row in found]
     if json:
         output.as_json(rows)
         return
@@ -146,6 +147,11 @@ def _row(manifest: Manifest) -> dict[str, Any]:
     return {**told, "part": manifest.part, "bytes": manifest.size_bytes}
 
 
+def _licence(name: str) -> dict[str, Any]:
+    """That of a known set, in whatever state; of one's own pictures nothing is said."""
+    return {"licence": DATASETS[name].licence} if name in DATASETS else {}
+
+
 def _known(context: Context) -> Iterator[dict[str, Any]]:
     """A row for each known set that is not prepared on this machine."""
     for known in DATASETS.values():
@@ -159,7 +165,6 @@ def _known(context: Context) -> Iterator[dict[str, Any]]:
                 "where": [HERE] if there else [],
                 "state": state,
                 "summary": known.summary,
-                "licence": known.licence,
                 "from": known.where,
                 "next": None if there else hint,
             }

@@ -15,9 +15,9 @@ from facegan.catalog import datasets, layers
 from facegan.catalog.entry import Entry
 from facegan.experiment import Experiment
 from facegan.length import Length, duration, expected, length
+from facegan.prepared.spelled import prepare_line
 from jobs import rates
 from jobs.cli import options, output
-from jobs.ingredients import prepare_line
 
 WIDTH = 100  # of what is read as prose
 HEADER = ("NAME", "DATA", "SIZE", "G", "D", "IMAGES", "WHAT")
@@ -66,7 +66,7 @@ def _length(chosen: Experiment) -> Length:
 def _as_json(entry: Entry) -> dict[str, Any]:
     """All that the catalogue has of it, and what follows from that."""
     whole = _length(entry.experiment)
-    found = {name: value for name, value in asdict(entry).items() if name not in {"experiment", "networks"}}
+    found = {name: value for name, value in asdict(entry).items() if name not in {"experiment", "networks", "takes"}}
     return {
         "name": entry.experiment.name,
         **found,
@@ -77,6 +77,8 @@ def _as_json(entry: Entry) -> dict[str, Any]:
             "steps": whole.steps,
             "batch_size": whole.batch_size,
         },
+        "data": _where_from(entry.experiment),
+        "takes": _takes(entry),
         "experiment": experiment.to_json(entry.experiment),
     }
 
@@ -90,7 +92,7 @@ def _print_whole(entry: Entry) -> None:
         "networks": [f"{network}: {count:,} parameters" for network, count in entry.networks.items()],
         "length": str(_length(chosen)),
         "data": _where_from(chosen),
-        "takes": [*entry.takes, *_on_gpus(chosen)] or "not measured yet",
+        "takes": _takes(entry) or "not measured yet",
         "came out": entry.outcome or "not trained far enough yet to say",
         "what the sources got wrong, and how it was settled": entry.settled,
         "how it differs from its source": entry.notes,
@@ -105,6 +107,11 @@ def _print_whole(entry: Entry) -> None:
 def _where_from(chosen: Experiment) -> str:
     known = datasets.find(chosen.data.name)
     return prepare_line(chosen.data) if known.package is None else f"{known.name} comes in a package: {known.where}"
+
+
+def _takes(entry: Entry) -> list[str]:
+    """How long it took, and is expected to take."""
+    return [*entry.takes, *_on_gpus(entry.experiment)]
 
 
 def _on_gpus(chosen: Experiment) -> Iterator[str]:

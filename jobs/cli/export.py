@@ -11,11 +11,13 @@ import typer
 
 from facegan import layout
 from facegan.errors import BadInputError
-from facegan.experiment import Experiment, unknown
+from facegan.experiment import Experiment
 from facegan.ledger import State
 from facegan.prepared.selection import is_unprepared
+from facegan.prepared.spelled import prepare_line
+from facegan.setting import unknown
 from jobs import context as contexts
-from jobs import ingredients, loopback, runs, settings
+from jobs import loopback, runs, settings
 from jobs.bundle import SESSION, wheel
 from jobs.cli import options, output
 from jobs.context import Context
@@ -93,7 +95,7 @@ def _require_fitting(place: Place, card: Card, context: Context, chosen: Experim
     if is_unprepared(chosen.data, context.store):
         raise BadInputError(
             f'data set "{chosen.data.name}" is not in {context.store.url}, where a notebook would look for it',
-            hint=ingredients.prepare_line(chosen.data),
+            hint=prepare_line(chosen.data),
         )
     if chosen.training.replicas > card.count:
         raise BadInputError(

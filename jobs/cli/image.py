@@ -12,7 +12,7 @@ import typer
 
 from facegan import __version__
 from facegan.errors import BadInputError
-from facegan.experiment import unknown
+from facegan.setting import unknown
 from jobs import address, settings
 from jobs.cli import options, output
 from jobs.errors import JobError

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facegan import experiment
 from jobs import context as contexts
 from jobs import launch, runs, settings, word
 from jobs.budget import Budget
@@ -23,7 +24,10 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter an option
     gpu: options.Gpu = None,
     backend: options.Backend = None,
     host: options.Host = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Make the run so many steps long.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=1, max=experiment.LONGEST - 1, help="Make the run so many steps long."),
+    ] = None,
     give_up: options.GiveUp = None,
     budget: options.Budget = None,
     max_hours: options.MaxHours = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facegan.errors import BadInputError
-from facegan.experiment import unknown
+from facegan.setting import unknown
 from jobs.backends import BACKENDS
 from jobs.budget import Budget
 from jobs.settings import Settings

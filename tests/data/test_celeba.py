@@ -141,6 +141,51 @@ def test_what_is_not_celeba_says_what_was_looked_for(tmp_path: Path) -> None:
     assert refused.value.hint is not None
 
 
+def test_rows_of_one_picture_are_one_row_or_none(tmp_path: Path) -> None:
+    """Neither the first nor the last wins."""
+    one, two = b"000001.jpg,1,-1,-1", b"000002.jpg,-1,1,-1"
+    text = kaggle()
+    assert text.count(one) == text.count(two) == 1, "the rows that come again"
+    again = {
+        one: {"000001.jpg": ROWS["000001.jpg"]},
+        b"000001.jpg,1,-1,1": {},
+        b"000001.jpg,1,-1": {},
+        b"000001.jpg,1,-1,1\n" + one: {},
+        two: {"000001.jpg": ROWS["000001.jpg"]},
+    }
+    for number, (lines, first) in enumerate(again.items()):
+        for where in (text + lines, text.replace(one, lines + b"\n" + one)):
+            it = fill(tmp_path / f"{number}", {"list_attr_celeba.csv": where, **PICTURES})
+            source = open_source("celeba", it)
+            assert {item.name: item.values for item in source.items[:-6]} == first, lines
+            assert source.skipped == ({} if first else {skipping.BROKEN_ROW: 1}), lines
+    both = parts() + b"000003.jpg 1\n000004.jpg 1\n"
+    it = fill(tmp_path / "parts", {"list_attr_celeba.csv": text, "list_eval_partition.txt": both, **PICTURES})
+    assert [item.name for item in open_source("celeba", it).items] == sorted({*ROWS} - {"000003.jpg"})
+
+
+def test_two_lists_of_one_kind_say_the_same_or_are_refused(tmp_path: Path) -> None:
+    lists = {"list_attr_celeba.txt": official(), "list_eval_partition.txt": parts()}
+    others = {"list_attr_celeba.csv": kaggle(), "list_eval_partition.csv": parts(",", "image_id,partition\n")}
+    it = fill(tmp_path / "it", lists | others | under("faces/"))
+    assert [item.values[:3] for item in open_source("celeba", it).items] == list(ROWS.values())
+    changed = {
+        "list_attr_celeba": kaggle(ROWS | {"000004.jpg": (1, 1, 1)}),
+        "list_eval_partition": others["list_eval_partition.csv"].replace(b"000004.jpg,1", b"000004.jpg,0"),
+    }
+    for name, text in changed.items():
+        assert text != others[f"{name}.csv"]
+        with pytest.raises(BadInputError) as refused:
+            open_source("celeba", fill(tmp_path / "it", others | {f"{name}.csv": text}))
+        assert refused.value.message == f'"{name}.csv" in "{it}" and "{name}.txt" in "{it}" do not say the same'
+        assert refused.value.hint == "take away the one that is wrong"
+    renamed = kaggle().replace(b"Bald", b"Bold")
+    with pytest.raises(BadInputError, match="do not say the same"):
+        open_source("celeba", fill(tmp_path / "it", others | {"list_attr_celeba.csv": renamed}))
+    deeper = fill(tmp_path / "deeper", lists | {"old/list_attr_celeba.csv": renamed} | under("faces/"))
+    assert open_source("celeba", deeper).columns == (*COLUMNS, "partition"), "the nearer one"
+
+
 HEAD = " ".join(COLUMNS)
 NO_LISTS = {
     "attr_celeba.txt": {
@@ -154,10 +199,19 @@ NO_LISTS = {
         official()[:100]: "is cut short: 3 of the 7 rows that its first line says",
         official().replace(b"7\n", b"999\n", 1): "is cut short: 7 of the 999 rows",
         f"7\n{HEAD}".encode(): "is cut short: 0 of the 7 rows",
+        f"{HEAD}\n".encode(): f'is no list of attributes: it begins with "{HEAD}"',
+        f"{HEAD}\n1.jpg 1 0.5 -1\n2.jpg 1 0 -1 1\n".encode(): f'begins with "{HEAD}", and has no row that can be read: '
+        '"1.jpg 1 0.5 -1" has "0.5", which is none of -1, 0, 1',
+        kaggle().replace(b"\n", b",2\n"): 'read: "000001.jpg,1,-1,-1,2" has "2", which is none of -1, 0, 1',
+        f"{HEAD}\n1.jpg 1 1\n".encode(): 'read: "1.jpg 1 1" has the wrong number of values, 2 for 3 columns',
+        f"{HEAD}\n1.jpg 1 \x1b[2J 1\n".encode(): 'read: "1.jpg 1 ?[2J 1" has "?[2J", which is none of',
+        f"{HEAD}\n1.jpg 1 {'9' * 99} 1\n".encode(): f'read: "1.jpg 1 {"9" * 52}" has "{"9" * 60}", which is none of',
+        f"{HEAD}\n1.jpg 1 1 1\n1.jpg 1 1 0\n".encode(): 'read: "1.jpg 1 1 1" is not the only one of its name',
     },
     "eval_partition.txt": {
         b"": "is no list of partitions: it is empty",
-        b"<html>Quota exceeded</html>": 'is no list of partitions: it begins with "<html>Quota exceeded</html>"',
+        b"<html>Quota exceeded</html>": 'begins with "<html>Quota exceeded</html>", and has no row that can be read: '
+        '"<html>Quota exceeded</html>" has "exceeded</html>", which is none of 0, 1, 2',
         b"image_id,partition": 'is no list of partitions: it begins with "image_id,partition"',
         b"1.jpg 0\n2.jpg 1\n": "has no row for 7 of 7 pictures",
     },

@@ -29,6 +29,13 @@ def test_a_set_of_a_package_takes_no_source(home: Path, capsys: pytest.CaptureFi
     assert "under another name" in str(refused.value.hint)
 
 
+def test_a_source_in_a_folder_that_may_not_be_entered(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not said to be missing. A name too long for any disk is refused in the same way, to root as well."""
+    with pytest.raises(BadInputError, match=r'^".*" cannot be read: File name too long$') as refused:
+        said("my-faces", "--source", str(home / ("x" * 300) / "it"), home=home, capsys=capsys)
+    assert "another place" in str(refused.value.hint)
+
+
 @pytest.mark.parametrize("option", [("--size", "64"), ("--crop", "face"), ("--limit", "30"), ("--domains", "label")])
 def test_a_set_of_a_package_is_not_made_into_another(
     option: tuple[str, str], home: Path, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from facegan.catalog import CATALOG
-from jobs.ingredients import prepare_line
+from facegan.prepared.spelled import prepare_line
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 

@@ -116,7 +116,7 @@ def test_where_they_are_nowhere_it_fails_with_what_to_type(tmp_path: Path, makes
     assert session.run() is SessionExit.BAD_INPUT
     said = "\n".join(session.said)
     assert '"my-faces" is neither prepared in' in said
-    assert "facegan-job data prepare my-faces --store" in said
+    assert "facegan-job data prepare my-faces --size 8 --store" in said
     assert not makes
 
 

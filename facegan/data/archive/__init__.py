@@ -19,7 +19,7 @@ from pathlib import Path
 
 from facegan.data import skipping
 from facegan.data.archive import zips
-from facegan.data.archive.entry import LARGEST_FILE, Archive, Entry
+from facegan.data.archive.entry import LARGEST_FILE, Archive, Entry, printable
 from facegan.data.archive.folder import Folder
 from facegan.data.archive.tars import GZIP_MAGIC, PackedTar, Tar
 from facegan.data.archive.zips import Zip, refused
@@ -35,6 +35,7 @@ __all__ = [
     "Folder",
     "Listing",
     "open_archive",
+    "printable",
     "refused",
 ]
 
@@ -61,19 +62,26 @@ def open_archive(path: Path) -> Listing:
 
     Raises:
         BadInputError: there is no such file or folder, or it is none of these, or it is damaged, or it would grow
-            beyond all measure (`BOMB_BYTES`, `BOMB_RATIO`).
+            beyond all measure (`BOMB_BYTES`, `BOMB_RATIO`), or a folder in it cannot be read.
     """
-    if path.is_dir():
-        return _listed(Folder(path), Folder(path).entries())
-    if not path.is_file():
-        raise BadInputError(f'there is no file or folder "{path}"')
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
+        if path.is_dir():
+            return _listed(Folder(path), Folder(path).entries())
+        if not path.is_file():
+            raise BadInputError(f'there is no file or folder "{path}"')
+        return _packed(path)
+    except OSError as error:
+        raise BadInputError(f'"{path}" cannot be read: {error.strerror}') from error
+
+
+def _packed(path: Path) -> Listing:
+    with path.open("rb") as file:
+        magic = file.read(4)
+    try:
         archive = _kind(magic)(path)
         return _listed(archive, archive.entries())
-    except PermissionError as error:
-        raise BadInputError(f'"{path}" cannot be read: {error.strerror}') from error
+    except PermissionError:
+        raise
     except DAMAGED as error:
         raise BadInputError(
             f'"{path}" is neither a folder nor a whole .zip, .tar or .tar.gz: {error}', hint=_remedy(path, magic)

@@ -47,6 +47,11 @@ class Archive(Protocol):
         ...
 
 
+def printable(text: str) -> str:
+    """Return a text that may come from anybody as an error shows it: on one line, without escapes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def path_of(name: str) -> str:
     r"""Return the path that an archive's name stands for: `tar cf it.tar .` writes `./a/b`, and some zips have `a\b`.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from facegan.data import skipping
-from facegan.data.archive import Entry, Folder, Listing, open_archive
+from facegan.data.archive import Entry, Folder, Listing, open_archive, printable
 from facegan.data.pictures import Pictures, is_hidden
 from facegan.data.skipping import Skip, count, listed
 from facegan.data.source import Item
@@ -60,7 +60,7 @@ class _Kind:
     Attributes:
         what: Its name.
         names: Of the files that list it.
-        read: From their lines, without empty ones. Raises `ValueError` for what is wrong with them.
+        read: From their lines, without empty ones. Raises `ValueError` for what is wrong with them, as a verb of it.
         hint: What to do with a list that cannot be used.
 
     """
@@ -75,11 +75,13 @@ def open_source(path: Path) -> Pictures:
     """Open CelebA in a folder, in an archive, or in parts beside each other in one folder.
 
     Left out and counted: pictures without a row, rows without a picture, rows that cannot be read, and a picture
-    whose name another one had before.
+    whose name another one had before. Rows of one picture are one row where they agree, and else one that cannot be
+    read: neither is known to be the right one.
 
     Raises:
         BadInputError: there are no pictures, no list of attributes, none of them belong together, or one of the lists
-            cannot be used: the partitions neither, when too many pictures would be lost for want of one.
+            cannot be used: the partitions neither, when too many pictures would be lost for want of one. Or there are
+            two lists of one kind, equally near, that differ.
     """
     listings = _listings(path)
     pictures = max(listings, key=_pictures_in)
@@ -180,20 +182,35 @@ def _stem(name: str) -> str:
 
 
 def _table(listings: Iterable[Listing], kind: _Kind) -> _Table | None:
-    """Read the list of a kind that is nearest: the first place that has one, and there the least deep."""
+    """Read the list of a kind that is nearest: the first place that has one, and there the least deep.
+
+    Of several that say the same (Kaggle's and the official one) it is the first by name.
+    """
     for listing in listings:
         found = [entry for entry in listing.entries if entry.base in kind.names and not is_hidden(entry.name)]
-        if not found:
+        least = min((entry.name.count("/") for entry in found), default=0)
+        nearest = sorted((entry for entry in found if entry.name.count("/") == least), key=lambda entry: entry.name)
+        if not nearest:
             continue
-        entry = min(found, key=lambda entry: (entry.name.count("/"), entry.name))
-        called = f'"{entry.name}" in "{listing.archive.path}"'
-        try:
-            return replace(kind.read(_lines(listing.archive.read(entry.at))), called=called)
-        except Skip as skip:
-            raise BadInputError(f"{called} is no list of {kind.what}: {skip.reason}", hint=kind.hint) from skip
-        except ValueError as error:
-            raise BadInputError(f"{called} is {error}", hint=kind.hint) from error
+        table = _read(listing, nearest[0], kind)
+        for entry in nearest[1:]:
+            other = _read(listing, entry, kind)
+            if (other.columns, other.rows) != (table.columns, table.rows):
+                raise BadInputError(
+                    f"{table.called} and {other.called} do not say the same", hint="take away the one that is wrong"
+                )
+        return table
     return None
+
+
+def _read(listing: Listing, entry: Entry, kind: _Kind) -> _Table:
+    called = f'"{entry.name}" in "{listing.archive.path}"'
+    try:
+        return replace(kind.read(_lines(listing.archive.read(entry.at))), called=called)
+    except Skip as skip:
+        raise BadInputError(f"{called} is no list of {kind.what}: {skip.reason}", hint=kind.hint) from skip
+    except ValueError as error:
+        raise BadInputError(f"{called} {error}", hint=kind.hint) from error
 
 
 def _lines(content: bytes) -> list[str]:
@@ -206,35 +223,57 @@ def _attributes(lines: list[str]) -> _Table:
     said = int(lines.pop(0)) if lines and COUNT.fullmatch(lines[0]) else 0
     head, *rows = lines or [""]
     if len(rows) < said:
-        raise ValueError(f"cut short: {len(rows):,} of the {said:,} rows that its first line says")
+        raise ValueError(f"is cut short: {len(rows):,} of the {said:,} rows that its first line says")
     columns = tuple(_cells(head))[1:] if "," in head else tuple(head.split())
     are_names = len(set(columns)) == len(columns) and all(name not in SIGNS and _stem(name) == name for name in columns)
-    read = _rows(rows, len(columns), SIGNS) if are_names else {}
-    _require_rows(read, "attributes", head)
-    return _Table(columns=columns, rows=read)
+    if not (are_names and rows):
+        raise _no_list("attributes", head)
+    return _Table(columns=columns, rows=_rows(rows, columns, SIGNS, head))
 
 
 def _partitions(lines: list[str]) -> _Table:
     """Read the list of partitions: Kaggle's, which has a head, or the official one, which has none."""
-    rows = lines[1:] if lines and _cells(lines[0])[1:] == ["partition"] else lines
-    read = _rows(rows, 1, PARTS)
-    _require_rows(read, "partitions", (lines or [""])[0])
-    return _Table(columns=("partition",), rows=read)
+    head = lines[0] if lines else ""
+    rows = lines[1:] if _cells(head)[1:] == ["partition"] else lines
+    if not rows:
+        raise _no_list("partitions", head)
+    return _Table(columns=("partition",), rows=_rows(rows, ("partition",), PARTS, head))
 
 
-def _rows(lines: Iterable[str], values: int, known: Mapping[str, int]) -> dict[str, Values]:
-    """Read rows of a name and so many values, each one of the known ones."""
+def _rows(lines: Sequence[str], columns: Sequence[str], known: Mapping[str, int], head: str) -> dict[str, Values]:
+    """Read rows of a name and a value for each column, each one of the known ones.
+
+    Raises:
+        ValueError: none of them can be read; says why not the first, and how the list begins.
+    """
     rows: dict[str, Values] = {}
     for name, *cells in map(_cells, lines):
         numbers = tuple(known[cell] for cell in cells if cell in known)
-        rows[_stem(name)] = numbers if len(numbers) == len(cells) == values else None
+        values = numbers if len(numbers) == len(cells) == len(columns) else None
+        stem = _stem(name)
+        rows[stem] = values if rows.get(stem, values) == values else None
+    if not any(rows.values()):  # each that can be read has a value
+        why = _fault(_cells(lines[0])[1:], len(columns), known)
+        raise ValueError(f"begins with {_shown(head)}, and has no row that can be read: {_shown(lines[0])} {why}")
     return rows
 
 
-def _require_rows(rows: Mapping[str, Values], what: str, first: str) -> None:
-    if not any(rows.values()):  # not even one that can be read: each has a value
-        shown = "".join(letter if letter.isprintable() else "?" for letter in first[:SHOWN])
-        raise ValueError(f"no list of {what}: it " + (f'begins with "{shown}"' if first else "is empty"))
+def _fault(cells: Sequence[str], columns: int, known: Mapping[str, int]) -> str:
+    """Say why a row cannot be read."""
+    if len(cells) != columns:
+        return f"has the wrong number of values, {len(cells):,} for {columns:,} columns"
+    strange = next((cell for cell in cells if cell not in known), None)
+    if strange is None:
+        return "is not the only one of its name, and another says otherwise"
+    return f"has {_shown(strange)}, which is none of {', '.join(known)}"
+
+
+def _no_list(what: str, first: str) -> ValueError:
+    return ValueError(f"is no list of {what}: it " + (f"begins with {_shown(first)}" if first else "is empty"))
+
+
+def _shown(text: str) -> str:
+    return f'"{printable(text[:SHOWN])}"'
 
 
 def _cells(line: str) -> list[str]:

@@ -121,6 +121,50 @@ def test_a_manifest_survives_the_way_through_its_bytes() -> None:
     assert manifest.from_bytes(made.to_bytes(), called="", name=made.name, digest=made.digest) == made
 
 
+COLUMNS = {
+    "none": ((), None),
+    "CelebA's": (("5_o_Clock_Shadow", "Wearing Hat", "größer"), None),
+    "a comma": (("Bald", "a,b"), 'no column may be called "a,b"'),
+    "a quote": (('a"b',), "no column may be called"),
+    "an apostrophe": (("a'b",), "no column may be called"),
+    "an equals sign": (("age=3",), 'no column may be called "age=3"'),
+    "empty": (("",), 'no column may be called ""'),
+    "a space first": ((" a",), 'no column may be called " a"'),
+    "a line end": (("a\nb",), 'no column may be called "a?b"'),
+    "an escape": (("\x1b[2J",), 'no column may be called "?[2J"'),
+    "a tab": (("a\tb",), 'no column may be called "a?b"'),
+    "as long as may be": (("x" * 100,), None),
+    "too long": (("x" * 101,), f'no column may be called "{"x" * 100}"'),
+    "the pictures' names": (("name",), 'no second column may be called "name"'),
+    "one twice": (("a", "b", "a"), 'no second column may be called "a"'),
+    "a thousand": (tuple(map(str, range(1_000))), None),
+    "more": (tuple(map(str, range(1_001))), "1,001 columns are more than 1,000"),
+}
+
+
+@pytest.mark.parametrize(("columns", "fault"), COLUMNS.values(), ids=list(COLUMNS))
+def test_a_reader_refuses_just_the_columns_that_are_at_fault(columns: tuple[str, ...], fault: str | None) -> None:
+    found = prepared.fault_of(columns)
+    assert (found or "").startswith(fault or "")
+    assert (found is None) == (fault is None)
+    assert (found or "").isprintable()
+    data = replace(datasets.imagined(columns=columns, count=3, size=2), size=None).to_bytes()
+    tree = json.loads(data)
+    images = prepared.header(3, 2, 2, 3) + bytes(36)
+    tree["images"] = [{"size": len(images), "sha256": datasets.NOBODY}]
+
+    def read() -> tuple[str, ...]:
+        return manifest.from_bytes(
+            json.dumps(tree).encode(), called="", name=tree["name"], digest=tree["digest"]
+        ).columns
+
+    if fault is None:
+        assert read() == columns
+    else:
+        with pytest.raises(DamagedError):
+            read()
+
+
 def test_no_manifest_that_a_reader_refuses_is_installed(tmp_path: Path) -> None:
     partial = tmp_path / "data" / "my-faces" / ".made"
     made = replace(datasets.put_together(partial), size=manifest.MOST_PIXELS + 1)

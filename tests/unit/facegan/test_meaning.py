@@ -25,13 +25,13 @@ def test_a_value_is_spelled_as_set_takes_it(value: object, said: str) -> None:
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("training.images", "a whole number or none, at least 1"),
+        ("training.images", "a whole number or none, at least 1, less than 100,000,000,000"),
         ("training.schedule", "together, apart, mixed"),
         ("data.mirror", "true or false"),
         ("generator.beta_1", "a number, at least 0, less than 1"),
-        ("checkpoint.every_s", "a number, more than 0"),
+        ("checkpoint.every_s", "a number, more than 0, less than 1,000,000,000"),
         ("model.family", "a text"),
-        ("seed", "a whole number, at least 0, less than 2147483648"),
+        ("seed", "a whole number, at least 0, less than 2,147,483,648"),
     ],
 )
 def test_what_a_key_takes(key: str, said: str) -> None:

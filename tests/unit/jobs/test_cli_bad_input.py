@@ -189,7 +189,7 @@ def test_an_experiment_file_that_does_not_fit(text: str, said: str, cli: Cli, ho
 
 def test_data_that_are_not_here(cli: Cli, home: Path) -> None:
     error, hint = reject(cli, home, "submit", "cogan-mnist", "-d")
-    assert error.startswith('error: data set "mnist" is neither on this machine nor in file://')
+    assert error.startswith('error: prepared "mnist" cf85b8c3be4a… is neither on this machine nor in file://')
     assert hint == "hint: facegan-job data prepare mnist"
 
 
@@ -221,6 +221,7 @@ def test_a_settings_file_that_does_not_fit(cli: Cli, home: Path, folder: Path) -
         (("submit", "dcgan-mnist", "--colour", "blue"), "--colour"),
         (("resume", "a", "--steps", "many"), "many"),
         (("resume", "a", "--steps", "0"), "0"),
+        (("resume", "a", "--steps", "100000000000"), "100000000000"),
         (("wait", "a", "--timeout", "-1"), "-1"),
         (("wait",), "RUN"),
         (("ui", "--port", "http"), "http"),

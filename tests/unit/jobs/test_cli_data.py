@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facegan import layout
+from facegan.catalog.datasets import DATASETS
 from facegan.prepared import Manifest
 from facegan.storage import ObjectStore
 from jobs import heavy
@@ -35,6 +36,36 @@ def test_what_is_prepared_is_listed_with_where_it_is(cli: Cli, home: Path, file_
     assert found["both"]["skipped"] == {"not a picture": 2}
     assert found["both"]["bytes"] == both.size_bytes
     assert found["celeba"]["licence"]
+    assert "licence" not in found["both"]
+
+
+def test_the_licence_of_a_known_set_is_told_once_it_is_prepared_too(
+    cli: Cli, home: Path, file_store: ObjectStore
+) -> None:
+    datasets.prepare(home, "celeba")
+    bad = datasets.prepare(home, "cifar10")
+    (datasets.folder_of(home, bad) / layout.MANIFEST).write_bytes(b"{}")
+    half = datasets.fill(file_store, home / "elsewhere", name="mnist")
+    file_store.delete(layout.dataset_manifest(half.name, half.digest))
+    rows = cli("data", "list", "--json").json()
+    assert {row["state"].partition(":")[0] for row in rows if row["name"] in {"celeba", "cifar10"}} == {
+        "prepared", "damaged",
+    }  # fmt: skip
+    assert {row["name"]: row["licence"] for row in rows} == {name: known.licence for name, known in DATASETS.items()}
+
+
+def test_a_part_of_a_set_with_a_known_digest_is_not_that_set(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    """Neither for the list, nor for an experiment on the whole of it."""
+    part = datasets.fill(file_store, home, name="mnist", side=28, channels=1, size=None, limit=40, left_over=9)
+    whole = DATASETS["mnist"].digest or ""
+    lines = [line.split() for line in cli("data", "list").out.splitlines() if line.startswith("mnist ")]
+    assert [line[1] for line in lines if part.digest[:12] in line] == ["40"]
+    (missing,) = (line for line in lines if whole[:12] in line)
+    assert " ".join(missing).endswith("not prepared, facegan-job data prepare mnist")
+    said = cli("submit", "cogan-mnist", "--dry-run")
+    assert said.code == 2
+    assert f'error: prepared "mnist" {whole[:12]}… is neither on this machine nor in {file_store.url}' in said.err
+    assert said.hint == "hint: facegan-job data prepare mnist"
 
 
 def test_one_that_is_damaged_or_unfinished_hides_no_other(cli: Cli, home: Path, file_store: ObjectStore) -> None:

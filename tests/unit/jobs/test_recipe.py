@@ -245,7 +245,8 @@ def test_where_nothing_is_known_of_the_images_the_hint_says_so() -> None:
 
 FACE = imagined(digest="1" * 64, crop="reference")
 FACE_66 = imagined(digest="2" * 64, size=66, crop="center")
-FITTING_FACES = (FACE, FACE_66, imagined("my-faces", digest="c" * 64))
+DIGIT_32 = imagined("mnist", digest="3" * 64, size=32, channels=1, columns=("label",))
+FITTING = (FACE, FACE_66, DIGIT_32, imagined("my-faces", digest="c" * 64))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +265,14 @@ FITTING_FACES = (FACE, FACE_66, imagined("my-faces", digest="c" * 64))
             "--set data.name=celeba --set data.size=64",
         ),
         ("dcgan-celeba", "model.family=dcgan-28", 'images of 28x28x1, not "64x64x3"', "--set data.name=mnist"),
+        ("dcgan-mnist", "data.name=mnist data.size=32", 'not "32x32x1"', "--set data.size=none"),
+        ("dcgan-mnist", "data.cut=27", 'images of 28x28x1, not "27x27x1"', "--set data.cut=none"),
+        (
+            "dcgan-celeba",
+            "model.family=dcgan-28 data.cut=32",
+            'images of 28x28x1, not "32x32x3"',
+            "--set data.name=mnist --set data.cut=none",
+        ),
         ("cogan-faces-64", "data.cut=32", '64x64x3 or 128x128x3, not "32x32x3"', "--set data.cut=64"),
         ("dcgan-mnist", "model.family=vae training.compile=jit", 'unknown model family "vae"', "cogan-28"),
         ("dcgan-mnist", "session.lease_s=9", 'a session.lease_s of "9" is too short', "--set session.lease_s=10"),
@@ -273,7 +282,7 @@ def test_what_a_session_would_refuse_is_refused_before_there_is_one(
     named: str, settings: str, said: str, hint: str
 ) -> None:
     with pytest.raises(BadInputError) as raised:
-        resolve(named, *settings.split(), there=FITTING_FACES)
+        resolve(named, *settings.split(), there=FITTING)
     assert said in raised.value.message
     assert hint in str(raised.value.hint)
 
@@ -290,13 +299,13 @@ def test_what_a_session_would_refuse_is_refused_before_there_is_one(
     ],
 )
 def test_what_a_session_would_train_is_not(named: str, settings: str) -> None:
-    assert resolve(named, *settings.split(), there=FITTING_FACES).data.digest
+    assert resolve(named, *settings.split(), there=FITTING).data.digest
 
 
 def test_data_on_this_machine_or_in_the_store_are_enough_for_a_session_here(tmp_path: Path) -> None:
     store = MemoryStore()
     chosen = resolve("cogan-mnist").data
-    with pytest.raises(BadInputError, match='data set "mnist" is neither on this machine nor in memory://') as raised:
+    with pytest.raises(BadInputError, match='"mnist" cf85b8c3be4a… is neither on this machine nor in memory') as raised:
         ingredients.require_data(chosen, tmp_path, store)
     assert raised.value.hint == "facegan-job data prepare mnist"
     made = prepare(tmp_path / "mine")
