@@ -45,7 +45,8 @@ class Length:
     def __str__(self) -> str:
         parts = [f"{self.images:,} images{self.of_each} shown", f"{_plural(self.steps, 'step')} of {self.batch_size:,}"]
         if self.epochs is not None:
-            parts.insert(1, f"{rounded(self.epochs)} epochs of {self.count:,}")
+            in_both = " in both" if self.domains > 1 else ""
+            parts.insert(1, f"{rounded(self.epochs)} epochs of {self.count:,}{in_both}")
         return ", ".join(parts)
 
 

@@ -22,6 +22,7 @@ DENSE_NOTES = (
     remarks.LOGITS,
     remarks.TRAINING_MODE,
 )
+DENSE_128_ROOM = "The store holds two states of 1.5 GB, and three while one is committed: 4.6 GB"
 DENSE_BELIEVED = ("That the faces were cropped as for section 5.6, and 20,000 of them: section 5.2 says so of all",)
 HALVES = (
     "The thesis never says which two domains of faces it used. Here it is what the code it links to does: half of the "
@@ -73,7 +74,7 @@ DENSE_128 = Entry(
     source=DENSE_SOURCE,
     networks={"generators": 101_980_928, "discriminators": 25_298_178},
     settled=(WHICH_DOMAINS, *DENSE_SETTLED),
-    notes=DENSE_NOTES,
+    notes=(*DENSE_NOTES, DENSE_128_ROOM),
     believed=DENSE_BELIEVED,
     takes=("200 steps of 32 in 17 min, 1 thread, on 2 shared CPU cores that were busy with other work",),
     outcome="After 200 steps of 32, of 10,000 of 128: faces in noise, as at 64 pixels. See docs/results.md",
@@ -102,6 +103,7 @@ IMDB_WIKI = Entry(
         "Ages are whole years to the 1st of January of the picture's year, as there; its shuffle is not repeated",
         remarks.LOGITS,
         remarks.TRAINING_MODE,
+        DENSE_128_ROOM,
     ),
     believed=(
         "That the settings were those of the faces: the thesis gives none for IMDB-WIKI alone",
@@ -133,6 +135,12 @@ FACES_NOTES = (
         "domains do not"
     ),
     "Other pairs: --set data.domains=Eyeglasses, Blond_Hair, Male: domain a are the images without, b those with",
+    "In the code the biases of the discriminators' dense layers learn twice as fast; here all learn alike",
+    (
+        "Caffe's loss is one mean over the real and the fake images of a batch, so that the generators' is half of "
+        "what it is here, and the same weight decay weighs twice as much there"
+    ),
+    remarks.LOGITS,
 )
 FACES_BELIEVED = (
     "The crop: the authors' images of 132 pixels were cropped from the aligned faces, how is not in their code",

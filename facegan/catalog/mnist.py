@@ -120,7 +120,7 @@ COGAN_EDGES = Entry(
             "code trains for 5,000 steps of 64"
         ),
         (
-            "The first weights are the PyTorch code's. Caffe's make the last layer begin with pixels that are all "
+            "The first kernels are the PyTorch code's. Caffe's make the last layer begin with pixels that are all "
             "black or white: tried, and after 100 steps of 32 the discriminators were still right about every image"
         ),
         (
@@ -136,6 +136,7 @@ COGAN_EDGES = Entry(
         "The domains are the halves of the training set in its own order, which the source shuffles first",
         "Values are from 0 to 1, where Caffe divides by 256",
         "The biases of Caffe's fully connected layers learn twice as fast; here all learn alike",
+        "Biases begin at 0; in the PyTorch code at 0.1, which does nothing before a normalisation",
     ),
     believed=(
         "That the paper's own settings are the Caffe code's, batches of 128 among them: its text was not read",

@@ -17,7 +17,7 @@ from facegan.metrics.digits import DigitsSure
 from facegan.metrics.metric import Metric
 
 METRICS: MappingProxyType[str, Callable[[Experiment, Images, Sequence[Domain]], Metric]] = MappingProxyType(
-    {"agreement": agreement.judge, "digits-sure": digits.judge}
+    {"agreement": agreement.fitting, "digits-sure": digits.fitting}
 )
 
 __all__ = ["METRICS", "DigitsSure", "Metric"]

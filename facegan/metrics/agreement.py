@@ -54,7 +54,7 @@ class Agreement(Metric):
         return agreed / second.size
 
 
-def judge(experiment: Experiment, images: Images, shown: Sequence[Domain]) -> Agreement:  # noqa: ARG001 - any will do
+def fitting(experiment: Experiment, images: Images, shown: Sequence[Domain]) -> Agreement:  # noqa: ARG001 - any will do
     """The metric for the domains an experiment shows.
 
     Raises:

@@ -112,7 +112,7 @@ class DigitsSure(Metric):
         return found
 
 
-def judge(experiment: Experiment, images: Images, shown: Sequence[Domain]) -> DigitsSure:
+def fitting(experiment: Experiment, images: Images, shown: Sequence[Domain]) -> DigitsSure:
     """The metric for the digits an experiment shows.
 
     Raises:

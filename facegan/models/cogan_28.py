@@ -2,11 +2,12 @@
 
 The generators share everything but their last layer, the discriminators everything but their first. Layers and
 parameters are those of the authors' PyTorch code: in the generators, batch normalisation without gains, a bias
-for each channel and one PReLU slope for each layer, and Glorot's first weights with a gain. As in their Caffe
+for each channel and one PReLU slope for each layer, and Glorot's first kernels with a gain. As in their Caffe
 code, the bias follows the normalisation (before it, it would do nothing), and half of the discriminators' 500
-features are dropped. (Caffe's first weights are scaled by what a transposed convolution puts out, not by what
-it takes in: every pixel begins black or white, where a sigmoid hardly learns.) Where theirs end in a softmax
-over two units, the logit here is the difference of the two, which is the same function.
+features are dropped. Biases begin at 0, in PyTorch at 0.1. (Caffe's first weights are scaled by what a transposed
+convolution puts out, not by what it takes in: every pixel begins black or white, where a sigmoid hardly learns.)
+Where theirs end in a softmax over two units, the logit here is the difference of the two, which is the same
+function.
 """
 
 from __future__ import annotations

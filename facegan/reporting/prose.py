@@ -36,7 +36,7 @@ def of(experiment: Experiment) -> Sequence[str]:
     changed = _changes(entry.experiment, experiment)
     if any(key.startswith(DESCRIBED) for key in changed):
         return (f"A change of {experiment.name}, in {', '.join(changed)}",)
-    said = (entry.summary, f"After {entry.source}")
+    said = (entry.summary, f"Source: {entry.source}")
     return (*said, f"Changed: {', '.join(changed)}") if changed else said
 
 

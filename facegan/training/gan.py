@@ -27,7 +27,7 @@ from facegan.training.schedules import SCHEDULES
 from facegan.training.state import State
 from facegan.training.step import Step
 
-BESIDE = 16  # generated images that are shown beside as many real ones
+SHOWN = 16  # generated images that are shown beside as many real ones
 
 
 def build(experiment: Experiment, images: Images, run: str = "") -> Trainer:
@@ -52,8 +52,8 @@ class GanTrainer(Trainer):
     def __init__(self, experiment: Experiment, images: Images, run: str) -> None:
         self._experiment, self._images, self._run = experiment, images, run
         self._step, self._begun = 0, False
-        over = replicas.over(experiment.training.replicas)
-        with over.scope():
+        devices = replicas.over(experiment.training.replicas)
+        with devices.scope():
             self._networks = models.build(experiment.model, feed.shape(images, experiment.data), experiment.seed)
             optimizers = _optimizers(experiment, self._networks)
         domains = single(images) if len(self._networks.generators) == 1 else pair(images, experiment.data.domains)
@@ -61,10 +61,10 @@ class GanTrainer(Trainer):
         self._metric = None if chosen == "none" else METRICS[chosen](experiment, images, domains)
         self._state = State(_named(self._networks, optimizers, self._metric))
         self._feed = feed.Feed(domains, experiment.data, experiment.seed)
-        step = _step(experiment, self._networks, optimizers, over)
+        step = _step(experiment, self._networks, optimizers, devices)
         self._names = step.metrics
-        self._training = _training(experiment, step, self._feed, over)
-        self._warming = _warming(experiment, step, self._feed, over)
+        self._training = _training(experiment, step, self._feed, devices)
+        self._warming = _warming(experiment, step, self._feed, devices)
         signature = [tf.TensorSpec((None, experiment.model.latent), tf.float32)]
         self._generate = tf.function(self._made, autograph=False, input_signature=signature)
 
@@ -98,12 +98,12 @@ class GanTrainer(Trainer):
 
     def samples(self) -> Mapping[str, bytes]:
         made = self._drawn(Purpose.SAMPLES, self._experiment.samples.count)
-        shown = [each.numpy() for each in self._feed.batch(0, min(BESIDE, len(made[0])), Purpose.SAMPLES)]
+        shown = [each.numpy() for each in self._feed.batch(0, min(SHOWN, len(made[0])), Purpose.SAMPLES)]
         pictures = {}
         for domain, real, fake in zip([f"-{letter}" for letter in DOMAINS], shown, made, strict=False):
             suffix = domain if len(made) > 1 else ""
             pictures[f"grid{suffix}"] = self._png(samples.grid(fake), samples.SYNTHETIC)
-            pictures[f"beside{suffix}"] = self._png(samples.beside(real, fake[: len(real)]), samples.BESIDE)
+            pictures[f"beside{suffix}"] = self._png(samples.beside(real, fake[: len(real)]), samples.REAL_AND_SYNTHETIC)
         return pictures
 
     def evaluate(self) -> Mapping[str, float]:
@@ -161,48 +161,48 @@ def _named(networks: Networks, optimizers: Sequence[Any], metric: Any) -> dict[s
     return named
 
 
-def _step(experiment: Experiment, networks: Networks, optimizers: Sequence[Any], over: Replicas) -> Step:
+def _step(experiment: Experiment, networks: Networks, optimizers: Sequence[Any], devices: Replicas) -> Step:
     settings = (experiment.generator, experiment.discriminator)
     generators, discriminators = (
-        Learner(kind, optimizer, chosen.weight_decay, over)
+        Learner(kind, optimizer, chosen.weight_decay, devices)
         for kind, optimizer, chosen in zip(networks.roles.values(), optimizers, settings, strict=True)
     )
     return Step(generators, discriminators, SCHEDULES[experiment.training.schedule])
 
 
-def _training(experiment: Experiment, step: Step, images: feed.Feed, over: Replicas) -> CompiledStep:
+def _training(experiment: Experiment, step: Step, images: feed.Feed, devices: Replicas) -> CompiledStep:
     """The training's steps, from 0 on."""
     training, model, seed = experiment.training, experiment.model, experiment.seed
     purposes = (Purpose.LATENT, Purpose.FRESH_LATENT) if training.fresh_latents else (Purpose.LATENT,)
 
     def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
         drawn = [latents(seed_at(seed, p, number), training.batch_size, model.latent, model.noise) for p in purposes]
-        shown = tuple(feed.scaled(over.share(each), model.range) for each in real)
-        return step(shown, *map(over.share, drawn))
+        shown = tuple(feed.scaled(devices.share(each), model.range) for each in real)
+        return step(shown, *map(devices.share, drawn))
 
     return CompiledStep(
         lambda number: images.batch(number, training.batch_size),
-        over.over(body, step.random),
+        devices.spread(body, step.random),
         width=len(step.metrics),
         jit=training.compile == "jit",
         steps_per_call=training.steps_per_call,
     )
 
 
-def _warming(experiment: Experiment, step: Step, images: feed.Feed, over: Replicas) -> CompiledStep:
+def _warming(experiment: Experiment, step: Step, images: feed.Feed, devices: Replicas) -> CompiledStep:
     """Updates of the discriminators alone, on real images and on noise, which are the steps before 0."""
     training, model, seed = experiment.training, experiment.model, experiment.seed
 
     def body(number: Any, *real: Any) -> Any:  # noqa: ANN401 - tensors
         key = seed_at(seed, Purpose.WARM_UP, number)
         noise = tuple(pixels(key, place, each.shape, model.range) for place, each in enumerate(real))
-        shown = tuple(feed.scaled(over.share(each), model.range) for each in real)
-        verdicts = step.teach(shown, tuple(map(over.share, noise)))
+        shown = tuple(feed.scaled(devices.share(each), model.range) for each in real)
+        verdicts = step.teach(shown, tuple(map(devices.share, noise)))
         return tf.stack([tf.add_n([each.loss for each in verdicts])])
 
     return CompiledStep(
         lambda number: images.batch(number, training.batch_size),
-        over.over(body, step.random),
+        devices.spread(body, step.random),
         width=1,
         jit=training.compile == "jit",
         steps_per_call=1,

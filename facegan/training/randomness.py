@@ -16,13 +16,12 @@ ALGORITHM = "philox"
 
 
 class Purpose(IntEnum):
-    """What a random number is for. Numbers are part of every run's history: never renumber."""
+    """What a random number is for. Numbers are part of every run's history: never renumber, nor give 5 again."""
 
     LATENT = 1
     ORDER = 2
     SAMPLES = 3
     EVALUATION = 4
-    CLASSIFIER_ORDER = 5
     ASKED = 6
     FRESH_LATENT = 7
     WARM_UP = 8

@@ -40,7 +40,7 @@ class Replicas(Protocol):
         """Gradients of one replica such that the optimiser, which adds them up, follows those of the whole batch."""
 
     @abstractmethod
-    def over(self, body: Body, random: Sequence[Any]) -> Body:
+    def spread(self, body: Body, random: Sequence[Any]) -> Body:
         """`body` on every replica, returning the mean of what each returns.
 
         `random` are the variables that random numbers are drawn from inside: each replica draws its own.
@@ -59,7 +59,7 @@ class One(Replicas):
     def averaged(self, gradients: Sequence[Any]) -> Sequence[Any]:
         return gradients
 
-    def over(self, body: Body, random: Sequence[Any]) -> Body:
+    def spread(self, body: Body, random: Sequence[Any]) -> Body:
         del random
         return body
 
@@ -90,7 +90,7 @@ class Several(Replicas):
     def averaged(self, gradients: Sequence[Any]) -> Sequence[Any]:
         return [gradient / float(self._count) for gradient in gradients]
 
-    def over(self, body: Body, random: Sequence[Any]) -> Body:
+    def spread(self, body: Body, random: Sequence[Any]) -> Body:
         def here(*inputs: Any) -> Any:  # noqa: ANN401 - tensors
             # Alike again after the step, so that one value is all there is to save.
             _shift(random, _place())

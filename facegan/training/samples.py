@@ -16,7 +16,7 @@ SPACE = 2  # pixels between images
 GAP = 8  # pixels between real images and generated ones
 CHUNK = 64  # images generated at once, so that memory does not grow with their number
 SYNTHETIC = "synthetic images, made by a GAN"
-BESIDE = "real images on the left; on the right synthetic images, made by a GAN"
+REAL_AND_SYNTHETIC = "real images on the left; on the right synthetic images, made by a GAN"
 
 
 def draw(

@@ -90,3 +90,14 @@ def test_six_runs_are_read_at_once(store: MemoryStore, tmp_path: Path, page: Any
     page.set_viewport_size({"width": 800, "height": 900})
     whole, table = page.evaluate(widths)
     assert whole <= 800 < table, "it scrolls inside the table only"
+
+    page.set_viewport_size({"width": 400, "height": 900})
+    whole, _ = page.evaluate(widths)
+    assert whole <= 400
+    name, run = (page.locator(f"#overview thead th:nth-child({number})").bounding_box() for number in (1, 2))
+    assert run["x"] + run["width"] <= 400, "a run's column is seen whole, beside what its rows are called"
+    assert name["x"] + name["width"] <= run["x"]
+    assert page.locator(".charts svg").first.bounding_box()["width"] > 400, "as large as can be read: it scrolls"
+    page.set_viewport_size({"width": 1280, "height": 900})
+    first, second = (page.locator(".charts svg").nth(number).bounding_box() for number in (0, 1))
+    assert first["y"] == second["y"], "two charts side by side"

@@ -18,7 +18,7 @@ def of(name: str, *settings: str) -> Experiment:
 @pytest.mark.parametrize("name", catalog.CATALOG)
 def test_an_experiment_of_the_catalogue_is_what_the_catalogue_says(name: str) -> None:
     entry = catalog.find(name)
-    assert prose.of(entry.experiment) == (entry.summary, f"After {entry.source}")
+    assert prose.of(entry.experiment) == (entry.summary, f"Source: {entry.source}")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_another_training_is_said_as_well() -> None:
     entry = catalog.find("cogan-faces")
     changed = of("cogan-faces", "training.schedule=apart", "generator.beta_1=0.9")
     last = "Changed: training.schedule, generator.beta_1"
-    assert prose.of(changed) == (entry.summary, f"After {entry.source}", last)
+    assert prose.of(changed) == (entry.summary, f"Source: {entry.source}", last)
 
 
 def test_a_name_alone_makes_no_experiment() -> None:

@@ -98,7 +98,7 @@ def draws(sink: Path) -> None:
     two = Several(2)
     with two.scope():
         generator = keras.random.SeedGenerator(7, name="draws")
-    body = two.over(lambda: keras.random.uniform((10_000,), seed=generator), [generator.state])
+    body = two.spread(lambda: keras.random.uniform((10_000,), seed=generator), [generator.state])
     drawn = [tf.function(body, autograph=False)().numpy() for _ in range(2)]
     left = [value.numpy().tolist() for value in generator.state.value.values]
     spread = [float(each.std()) for each in drawn]

@@ -1,8 +1,8 @@
 """The networks are those of the layer tables, layer by layer.
 
 The tables are written from the sources: `conv 64 k3 s2` is a convolution of 64 filters, 3x3, stride 2; `grow` a
-transposed one; a number at the end is the height of the map after it. A slash is between generator and
-discriminator, a bar between what two domains share and what each has of its own.
+transposed one; a number at the end is the height of the map after it. `norm` has its momentum and its epsilon. A slash
+is between generator and discriminator, a bar between what two domains share and what each has of its own.
 """
 
 from __future__ import annotations
@@ -19,58 +19,61 @@ from facegan.models.network import Networks, Shape
 
 # Keras-GAN, dcgan/dcgan.py
 UPSAMPLING = """
-    dense 6272 relu, shape 7x7x128, up 14, conv 128 k3 14, norm 0.8, relu, up 28, conv 64 k3 28, norm 0.8, relu,
-    conv 1 k3 tanh 28
+    dense 6272 relu, shape 7x7x128, up 14, conv 128 k3 14, norm 0.8 0.001, relu, up 28, conv 64 k3 28, norm 0.8
+    0.001, relu, conv 1 k3 tanh 28
 /
-    conv 32 k3 s2 14, leaky 0.2, drop 0.25, conv 64 k3 s2 7, pad 8, norm 0.8, leaky 0.2, drop 0.25, conv 128 k3
-    s2 4, norm 0.8, leaky 0.2, drop 0.25, conv 256 k3 4, norm 0.8, leaky 0.2, drop 0.25, flat, dense 1
+    conv 32 k3 s2 14, leaky 0.2, drop 0.25, conv 64 k3 s2 7, pad 8, norm 0.8 0.001, leaky 0.2, drop 0.25, conv
+    128 k3 s2 4, norm 0.8 0.001, leaky 0.2, drop 0.25, conv 256 k3 4, norm 0.8 0.001, leaky 0.2, drop 0.25,
+    flat, dense 1
 """
 
 # Keras-GAN, cogan/cogan.py
 DENSE = """
-    dense 256, leaky 0.2, norm 0.8, dense 512, leaky 0.2, norm 0.8 | dense 1024, leaky 0.2, norm 0.8, dense
-    12288 tanh, shape 64x64x3
+    dense 256, leaky 0.2, norm 0.8 0.001, dense 512, leaky 0.2, norm 0.8 0.001 | dense 1024, leaky 0.2, norm 0.8
+    0.001, dense 12288 tanh, shape 64x64x3
 /
     flat, dense 512, leaky 0.2, dense 256, leaky 0.2 | dense 1
 """
 
 # CoGAN, MNIST: sizes 4, 7, 13, 25, 28; a bias a channel, no gain; one slope a layer
 COGAN_28 = """
-    shape 1x1x100, grow 1024 k4 4, norm 0.9 bias, prelu one, grow 512 k3 s2 9, crop 7, norm 0.9 bias, prelu one,
-    grow 256 k3 s2 15, crop 13, norm 0.9 bias, prelu one, grow 128 k3 s2 27, crop 25, norm 0.9 bias, prelu one |
-    grow 1 k6 30, crop 28, sigmoid
+    shape 1x1x100, grow 1024 k4 4, norm 0.9 1e-05 bias, prelu one, grow 512 k3 s2 9, crop 7, norm 0.9 1e-05
+    bias, prelu one, grow 256 k3 s2 15, crop 13, norm 0.9 1e-05 bias, prelu one, grow 128 k3 s2 27, crop 25,
+    norm 0.9 1e-05 bias, prelu one | grow 1 k6 30, crop 28, sigmoid
 /
     conv 20 k5 24 | pool 12, conv 50 k5 8, pool 4, flat, dense 500, prelu one, drop 0.5, dense 2
 """
 
 # CoGAN, table 12
 FACES_128 = """
-    shape 1x1x100, grow 1024 k4 4, norm 0.9, prelu, grow 512 k4 s2 8, norm 0.9, prelu, grow 256 k4 s2 16, norm
-    0.9, prelu, grow 128 k4 s2 32, norm 0.9, prelu, grow 64 k4 s2 64, norm 0.9, prelu | grow 32 k4 s2 128, norm
-    0.9, prelu, grow 3 k3 tanh 128
+    shape 1x1x100, grow 1024 k4 4, norm 0.9 1e-05, prelu, grow 512 k4 s2 8, norm 0.9 1e-05, prelu, grow 256 k4
+    s2 16, norm 0.9 1e-05, prelu, grow 128 k4 s2 32, norm 0.9 1e-05, prelu, grow 64 k4 s2 64, norm 0.9 1e-05,
+    prelu | grow 32 k4 s2 128, norm 0.9 1e-05, prelu, grow 3 k3 tanh 128
 /
-    conv 32 k5 s2 64, norm 0.9, prelu, conv 64 k5 s2 32, norm 0.9, prelu | conv 128 k5 s2 16, norm 0.9, prelu,
-    drop 0.1, conv 256 k3 s2 8, norm 0.9, prelu, drop 0.3, conv 512 k3 s2 4, norm 0.9, prelu, drop 0.3, conv
-    1024 k3 s2 2, norm 0.9, prelu, drop 0.5, flat, dense 2048, norm 0.9, prelu, drop 0.5, dense 1
+    conv 32 k5 s2 64, norm 0.9 1e-05, prelu, conv 64 k5 s2 32, norm 0.9 1e-05, prelu | conv 128 k5 s2 16, norm
+    0.9 1e-05, prelu, drop 0.1, conv 256 k3 s2 8, norm 0.9 1e-05, prelu, drop 0.3, conv 512 k3 s2 4, norm 0.9
+    1e-05, prelu, drop 0.3, conv 1024 k3 s2 2, norm 0.9 1e-05, prelu, drop 0.5, flat, dense 2048, norm 0.9
+    1e-05, prelu, drop 0.5, dense 1
 """
 
 # The same with one shared layer less in each
 FACES_64 = """
-    shape 1x1x100, grow 1024 k4 4, norm 0.9, prelu, grow 512 k4 s2 8, norm 0.9, prelu, grow 256 k4 s2 16, norm
-    0.9, prelu, grow 128 k4 s2 32, norm 0.9, prelu | grow 32 k4 s2 64, norm 0.9, prelu, grow 3 k3 tanh 64
+    shape 1x1x100, grow 1024 k4 4, norm 0.9 1e-05, prelu, grow 512 k4 s2 8, norm 0.9 1e-05, prelu, grow 256 k4
+    s2 16, norm 0.9 1e-05, prelu, grow 128 k4 s2 32, norm 0.9 1e-05, prelu | grow 32 k4 s2 64, norm 0.9 1e-05,
+    prelu, grow 3 k3 tanh 64
 /
-    conv 32 k5 s2 32, norm 0.9, prelu, conv 64 k5 s2 16, norm 0.9, prelu | conv 128 k5 s2 8, norm 0.9, prelu,
-    drop 0.1, conv 256 k3 s2 4, norm 0.9, prelu, drop 0.3, conv 512 k3 s2 2, norm 0.9, prelu, drop 0.3, flat,
-    dense 2048, norm 0.9, prelu, drop 0.5, dense 1
+    conv 32 k5 s2 32, norm 0.9 1e-05, prelu, conv 64 k5 s2 16, norm 0.9 1e-05, prelu | conv 128 k5 s2 8, norm
+    0.9 1e-05, prelu, drop 0.1, conv 256 k3 s2 4, norm 0.9 1e-05, prelu, drop 0.3, conv 512 k3 s2 2, norm 0.9
+    1e-05, prelu, drop 0.3, flat, dense 2048, norm 0.9 1e-05, prelu, drop 0.5, dense 1
 """
 
 # Thesis 5.6, figures 38 and 39
 SLIM = """
-    dense 8192, shape 4x4x512, grow 256 k4 s2 8, leaky 0.2, norm 0.99, grow 128 k4 s2 16, leaky 0.2, norm 0.99,
-    grow 64 k4 s2 32, leaky 0.2, norm 0.99, grow 3 k4 s2 sigmoid 64
+    dense 8192, shape 4x4x512, grow 256 k4 s2 8, leaky 0.2, norm 0.99 0.001, grow 128 k4 s2 16, leaky 0.2, norm
+    0.99 0.001, grow 64 k4 s2 32, leaky 0.2, norm 0.99 0.001, grow 3 k4 s2 sigmoid 64
 /
-    conv 32 k4 s2 32, conv 64 k4 s2 16, leaky 0.2, norm 0.99, conv 128 k4 s2 8, leaky 0.2, norm 0.99, conv 256
-    k4 s2 4, leaky 0.2, flat, drop 0.5, dense 1
+    conv 32 k4 s2 32, conv 64 k4 s2 16, leaky 0.2, norm 0.99 0.001, conv 128 k4 s2 8, leaky 0.2, norm 0.99
+    0.001, conv 256 k4 s2 4, leaky 0.2, flat, drop 0.5, dense 1
 """
 
 # Thesis 5.7, figures 43 and 44
@@ -93,11 +96,11 @@ PLAIN_64 = """
 
 # Radford et al. 2015, figure 1 and section 3
 RADFORD = """
-    dense 16384, norm 0.9, relu, shape 4x4x1024, grow 512 k5 s2 8, norm 0.9, relu, grow 256 k5 s2 16, norm 0.9,
-    relu, grow 128 k5 s2 32, norm 0.9, relu, grow 3 k5 s2 tanh 64
+    dense 16384, norm 0.9 1e-05, relu, shape 4x4x1024, grow 512 k5 s2 8, norm 0.9 1e-05, relu, grow 256 k5 s2
+    16, norm 0.9 1e-05, relu, grow 128 k5 s2 32, norm 0.9 1e-05, relu, grow 3 k5 s2 tanh 64
 /
-    conv 128 k5 s2 32, leaky 0.2, conv 256 k5 s2 16, norm 0.9, leaky 0.2, conv 512 k5 s2 8, norm 0.9, leaky 0.2,
-    conv 1024 k5 s2 4, norm 0.9, leaky 0.2, flat, dense 1
+    conv 128 k5 s2 32, leaky 0.2, conv 256 k5 s2 16, norm 0.9 1e-05, leaky 0.2, conv 512 k5 s2 8, norm 0.9
+    1e-05, leaky 0.2, conv 1024 k5 s2 4, norm 0.9 1e-05, leaky 0.2, flat, dense 1
 """
 
 
@@ -145,7 +148,7 @@ def described(layer: Any) -> str:
         word = "conv" if kind == "Conv2D" else "grow"
         return f"{word} {layer.filters} k{layer.kernel_size[0]}{stride}{_activation(layer)}{height}"
     if kind == "BatchNormalization":
-        return f"norm {layer.momentum}{'' if layer.scale else ' bias'}"
+        return f"norm {layer.momentum} {layer.epsilon}{'' if layer.scale else ' bias'}"
     if kind == "PReLU":
         return "prelu one" if set(layer.alpha.shape) == {1} else "prelu"
     return {

@@ -102,7 +102,21 @@ def test_first_weights_are_spread_as_the_sources_have_them() -> None:
     wide, largest = spread("cogan-28", (28, 28, 1), "discriminators/trunk/features/kernel")
     assert wide == pytest.approx((2 * 2 / (800 + 500)) ** 0.5, rel=0.01)
     assert largest == pytest.approx(3**0.5 * wide, rel=0.01), "drawn from a uniform distribution"
-    uniform, largest = spread("dcgan-slim", (64, 64, 3), "generator/project/kernel")
-    limit = (6 / (100 + 8192)) ** 0.5
-    assert largest == pytest.approx(limit, rel=0.01)
-    assert uniform == pytest.approx(limit / 3**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "name", "fans"),
+    [
+        ("dcgan-slim", (64, 64, 3), "generator/project/kernel", 100 + 8192),
+        ("dcgan-plain", (32, 32, 3), "generator/project/kernel", 100 + 4096),
+        ("dcgan-upsampling", (28, 28, 1), "generator/project/kernel", 100 + 6272),
+        ("cogan-dense", (28, 28, 1), "generators/trunk/g2/kernel", 256 + 512),
+    ],
+)
+def test_first_weights_are_glorots_where_the_sources_leave_them_to_keras(
+    family: str, shape: Shape, name: str, fans: int
+) -> None:
+    values = named_variables(models.build(Model(family=family), shape, 0))[name].value.numpy()
+    limit = (6 / fans) ** 0.5
+    assert np.abs(values).max() == pytest.approx(limit, rel=0.01)
+    assert values.std() == pytest.approx(limit / 3**0.5, rel=0.01)

@@ -49,7 +49,7 @@ def test_the_step_is_in_the_picture(make_tiny: Callable[..., Experiment], few: I
     trainer = build(make_tiny("dcgan-mnist", "training.compile=graph"), few)
     trainer.advance(2)
     with Image.open(io.BytesIO(trainer.samples()["beside"])) as picture:
-        assert picture.info == {"Source": samples.BESIDE, "facegan:run": "", "facegan:step": "2"}
+        assert picture.info == {"Source": samples.REAL_AND_SYNTHETIC, "facegan:run": "", "facegan:step": "2"}
 
 
 def test_real_images_are_on_the_left(make_tiny: Callable[..., Experiment], few: Images) -> None:

@@ -107,11 +107,14 @@ def test_its_length_is_said_in_images(entry: Entry) -> None:
 
 
 def test_its_checkpoints_neither_stall_training_nor_fill_the_disk(entry: Entry) -> None:
-    """Weights and two moments of Adam for each, float32: a hundredth of the time at 500 MB/s."""
+    """Weights and two moments of Adam for each, float32: a hundredth of the time at 500 MB/s.
+
+    A state that is let go of goes when the next one is committed, so that for a while there is one more than is kept.
+    """
     megabytes = sum(entry.networks.values()) * 12 / 1e6
     checkpoint = entry.experiment.checkpoint
     assert checkpoint.every_s >= megabytes / 5
-    assert checkpoint.keep * megabytes < 3_500
+    assert (checkpoint.keep + 1) * megabytes < 5_000
 
 
 def test_an_experiment_is_found_by_its_own_name(entry: Entry) -> None:

@@ -26,7 +26,7 @@ from facegan.length import Length, duration, expected, images_of, length
         (Length(steps=0, batch_size=64, count=5_000), "0 images shown, 0 epochs of 5,000, 0 steps of 64"),
         (
             Length(steps=10_000, batch_size=128, domains=2, count=20_000),
-            "1,280,000 images of each domain shown, 128 epochs of 20,000, 10,000 steps of 128",
+            "1,280,000 images of each domain shown, 128 epochs of 20,000 in both, 10,000 steps of 128",
         ),
     ],
 )
