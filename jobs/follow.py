@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Protocol
@@ -16,6 +17,7 @@ from jobs.run import RunView, view
 
 LOOK_EVERY_S = 1.0
 BURY_EVERY_S = 3.0
+ENDING_S = 30.0  # what a session has for its own end, once its run's is known
 AWAITED_EVERY_S = 60.0  # what a carried session left, and its place does not show yet
 
 
@@ -80,15 +82,23 @@ def follow(context: Context, ledger: Ledger, ticker: Ticker, say: Callable[[str]
 
 
 def wait(context: Context, ledger: Ledger, deadline: float | None, say: Callable[[str], object]) -> Fold | None:
-    """Wait until no session of the run is open; `None` when the deadline came first."""
+    """Wait until no session of the run is open; `None` when the deadline came before that and before the run's end.
+
+    A run ends a moment before its last session does: with its last step, or with the word that it is cancelled. That
+    moment is waited for, since who comes next removes what the session leaves; only so long, as it may never come.
+    """
     undertaker = Undertaker(context, ledger, say)
+    until, is_final = math.inf if deadline is None else deadline, False
     while True:
         fold = undertaker.look()
-        if fold.state in FINAL or not fold.open:
+        now = context.clock()
+        if fold.state in FINAL and not is_final:
+            until, is_final = min(until, now + ENDING_S), True
+        if not fold.open:
             return fold
-        if deadline is not None and context.clock() >= deadline:
-            return None
-        context.sleep(LOOK_EVERY_S if deadline is None else min(LOOK_EVERY_S, max(0.0, deadline - context.clock())))
+        if now >= until:
+            return fold if is_final else None
+        context.sleep(min(LOOK_EVERY_S, until - now))
 
 
 def progress(now: RunView) -> str:

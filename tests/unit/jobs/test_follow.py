@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from facegan import layout
 from facegan.ledger import Fold, State
 from facegan.length import duration
 from facegan.storage.memory import MemoryStore
-from jobs.follow import Ticker, follow, progress, wait
+from jobs.follow import ENDING_S, Ticker, follow, progress, wait
 from jobs.run import RunView
 from tests.unit.jobs import world
 from tests.unit.jobs.world import Clock
@@ -164,3 +165,34 @@ def test_progress_carries_the_flags() -> None:
 )  # fmt: skip
 def test_a_length_of_time_as_a_person_says_it(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def finished_without_a_word(store: MemoryStore) -> tuple[str, bytes]:
+    """A run whose last step is committed, and whose session has not said yet that it ends; that word, to be said."""
+    asked(store)
+    world.train(store, 1, machine={"host": "elsewhere", "boot": "b", "pid": 1, "start": "1"})
+    last = max(store.list(layout.ledger(world.RUN)))
+    assert world.kinds(store)[-1] == "report"
+    return last, store.objects.pop(last)
+
+
+def test_wait_goes_on_for_the_moment_between_a_runs_end_and_its_sessions(
+    home: Path, store: MemoryStore, time: Clock
+) -> None:
+    word = finished_without_a_word(store)
+    time.at(4, lambda: store.put(*word))
+    fold = wait_for(home, store, time)
+    assert fold is not None
+    assert (fold.state, fold.open) == (State.FINISHED, ())
+    assert time.now == 104
+
+
+@pytest.mark.parametrize(("timeout_s", "after_s"), [(None, ENDING_S), (3, 3), (0, 0), (1_000, ENDING_S)])
+def test_wait_knows_how_a_run_ended_whose_session_never_says_so(
+    timeout_s: float | None, after_s: float, home: Path, store: MemoryStore, time: Clock
+) -> None:
+    finished_without_a_word(store)
+    fold = wait_for(home, store, time, timeout_s)
+    assert fold is not None
+    assert fold.state is State.FINISHED
+    assert time.now == 100 + after_s
