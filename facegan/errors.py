@@ -50,3 +50,8 @@ class NotHolderError(FaceganError):
     """This process does not, or no longer, hold the run's lease: it must change nothing more."""
 
     exit_code = SessionExit.NOT_HOLDER
+
+
+def printable(text: str) -> str:
+    """A text that may come from anybody as an error shows it: on one line, without escapes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from facegan.errors import BadInputError
-from facegan.setting import Limits, check, parse
+from facegan.setting import Limits, check, parse, unknown
 
 Json: TypeAlias = dict[str, Any]
 
 # A slip of the finger is refused where it is typed. Runs are older than these bounds, and what one was created with is
-# no slip: for that, `frozen_below` is only what every reader of JSON agrees on.
-EXACT = 2**53
+# no slip: that has only the bound `frozen_below`.
+EXACT = 2**53  # whole numbers that every reader of JSON agrees on
 LONGEST = 10**11  # steps or images, which nobody will live to see
 A_SIZE = {"least": 1, "below": 100_000, "frozen_below": EXACT}  # of what memory holds at once
 A_COUNT = {"least": 1, "below": LONGEST, "frozen_below": EXACT}
@@ -209,7 +209,7 @@ def from_json(value: Mapping[str, Any]) -> Experiment:
 
 
 def frozen(value: Mapping[str, Any]) -> Experiment:
-    """The same, for what a run was created with: a size that nobody may type any more stands.
+    """The same, for what a run was created with: a number that nobody may type any more stands.
 
     Raises:
         BadInputError: as above.
@@ -339,6 +339,4 @@ def unknown_key(key: str, known: Iterable[str]) -> BadInputError:
         meant = [beside[each] for each in difflib.get_close_matches(field_name, beside, n=1)]
     if not meant and not (group and beside):
         meant = difflib.get_close_matches(key, names, n=1)
-    asked = " or ".join(f'"{each}"' for each in meant)
-    hint = f"did you mean {asked}? " if meant else ""
-    return BadInputError(f'unknown key "{key}"', hint=f"{hint}known: {', '.join(names)}")
+    return unknown("key", key, names, meant)

@@ -7,7 +7,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from facegan.errors import BadInputError
@@ -53,7 +53,7 @@ def check(key: str, value: Any, wanted: Any, spec: Spec, limits: Limits) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
         value = _as_float(value)
     if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
-        hint = _in_quotes(key, value, kinds) or _example(key, kinds, spec)
+        hint = _in_quotes(key, value, wanted, spec) or _example(key, kinds, spec)
         raise BadInputError(f'{key} takes {_words(kinds)}, not "{value}"', hint=hint)
     if "choices" in limits and value not in limits["choices"]:
         raise unknown(key, str(value), limits["choices"])
@@ -62,15 +62,18 @@ def check(key: str, value: Any, wanted: Any, spec: Spec, limits: Limits) -> Any:
     return value
 
 
-def unknown(what: str, value: str, known: Iterable[str]) -> BadInputError:
-    """The error for a name that is none of the known ones, which it lists, the closest first."""
+def unknown(what: str, value: str, known: Iterable[str], meant: Sequence[str] | None = None) -> BadInputError:
+    """The error for a name that is none of the known ones, which it lists, and before them what may have been `meant`.
+
+    That is the closest of them, where nothing is given.
+    """
     names = sorted(known)
     if not names:
         return BadInputError(f'unknown {what} "{value}"', hint="there are none")
-    close = difflib.get_close_matches(value, names, n=1)
-    listed = ", ".join(names)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
-    return BadInputError(f'unknown {what} "{value}"', hint=f"{hint}known: {listed}")
+    close = difflib.get_close_matches(value, names, n=1) if meant is None else meant
+    asked = " or ".join(f'"{name}"' for name in close)
+    hint = f"did you mean {asked}? " if close else ""
+    return BadInputError(f'unknown {what} "{value}"', hint=f"{hint}known: {', '.join(names)}")
 
 
 def _beyond(value: Any, limits: Limits) -> str | None:  # noqa: ANN401
@@ -86,23 +89,18 @@ def _beyond(value: Any, limits: Limits) -> str | None:  # noqa: ANN401
     return None
 
 
-def _in_quotes(key: str, value: object, kinds: list[type[Any]]) -> str | None:
+def _in_quotes(key: str, value: object, wanted: Any, spec: Spec) -> str | None:  # noqa: ANN401
     """What to do about quotes in a file that are not wanted, or are wanted and are not there."""
     name = key.rpartition(".")[2]
-    if str in kinds:
+    if str in _kinds(wanted):
         return f'in quotes: {name} = "{value}"'
     if not isinstance(value, str):
         return None
-    numbers = any(kind in kinds and _is_number(value, kind) for kind in (int, float))
-    return f"without quotes: {name} = {value}" if numbers or (bool in kinds and value in BOOLEANS) else None
-
-
-def _is_number(text: str, kind: type[Any]) -> bool:
     try:
-        kind(text)
-    except ValueError:
-        return False
-    return True
+        parse(key, value, wanted, spec)
+    except BadInputError:
+        return None
+    return f"without quotes: {name} = {value.lower()}"
 
 
 def _example(key: str, kinds: list[type[Any]], spec: Spec) -> str:

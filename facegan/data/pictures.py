@@ -53,10 +53,5 @@ def has_ending(name: str) -> bool:
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file is one that a file manager left there (`.DS_Store`, `__MACOSX/`), or hides."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-
-
 def _reader(archive: Archive, columns: tuple[str, ...]) -> Pictures:
     return Pictures(archive=archive, columns=columns, items=(), skipped={})

@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facegan.data.archive import Archive, Entry, Listing, open_archive
-from facegan.data.pictures import is_hidden
+from facegan.data.archive import Archive, Entry, Listing, is_hidden, open_archive
 
 PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
 

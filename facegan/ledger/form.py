@@ -14,13 +14,12 @@ from typing import Any, TypeAlias
 
 from facegan import layout
 from facegan.errors import DamagedError
-from facegan.experiment import Json
+from facegan.experiment import EXACT, Json
 from facegan.ledger.entry import SCHEMA, Entry
 from facegan.storage.base import LARGEST
 
 DEEPEST = 20  # how deep free JSON (an experiment, a machine) may be nested
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_SAFE = 2**53  # whole numbers that every reader of JSON agrees on
 
 Form: TypeAlias = Callable[[Any], bool]
 
@@ -38,7 +37,7 @@ def amount(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
-def whole(least: int = 0, most: int = _SAFE) -> Form:
+def whole(least: int = 0, most: int = EXACT) -> Form:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facegan import layout
-from facegan.errors import BadInputError, DamagedError
+from facegan.errors import BadInputError, DamagedError, printable
 from facegan.experiment import Json
 
 SCHEMA = 1
@@ -134,7 +134,7 @@ def fault_of(columns: Sequence[str]) -> str | None:
         return f"{len(columns):,} columns are more than {MOST_COLUMNS:,}"
     for column in columns:
         if not column.isprintable() or not _COLUMN.fullmatch(column):
-            shown = "".join(letter if letter.isprintable() else "?" for letter in column[:LONGEST_COLUMN])
+            shown = printable(column[:LONGEST_COLUMN])
             return (
                 f'no column may be called "{shown}": its name is 1 to {LONGEST_COLUMN} characters that can be printed, '
                 "none of them a comma, a quote or =, the first no space"

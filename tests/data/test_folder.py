@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_read_is_refused_and_not_left_out(
     assert unseen or "chmod" in str(refused.value.hint)
 
 
-@pytest.mark.parametrize("kept", [".Trashes", "a/.kept", "z/.last"])
+@pytest.mark.parametrize("kept", [".Trashes", "a/.kept", "z/.last", ".Trashes/501"])
 def test_a_hidden_folder_that_cannot_be_read_is_counted(
     kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

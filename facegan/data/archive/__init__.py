@@ -19,7 +19,7 @@ from pathlib import Path
 
 from facegan.data import skipping
 from facegan.data.archive import zips
-from facegan.data.archive.entry import LARGEST_FILE, Archive, Entry, printable
+from facegan.data.archive.entry import LARGEST_FILE, Archive, Entry, is_hidden
 from facegan.data.archive.folder import Folder
 from facegan.data.archive.tars import GZIP_MAGIC, PackedTar, Tar
 from facegan.data.archive.zips import Zip, refused
@@ -34,8 +34,8 @@ __all__ = [
     "Entry",
     "Folder",
     "Listing",
+    "is_hidden",
     "open_archive",
-    "printable",
     "refused",
 ]
 
@@ -71,7 +71,9 @@ def open_archive(path: Path) -> Listing:
             raise BadInputError(f'there is no file or folder "{path}"')
         return _packed(path)
     except OSError as error:
-        raise BadInputError(f'"{path}" cannot be read: {error.strerror}') from error
+        raise BadInputError(
+            f'"{path}" cannot be read: {error.strerror}', hint="make it readable, or copy it"
+        ) from error
 
 
 def _packed(path: Path) -> Listing:
@@ -80,7 +82,7 @@ def _packed(path: Path) -> Listing:
     try:
         archive = _kind(magic)(path)
         return _listed(archive, archive.entries())
-    except PermissionError:
+    except PermissionError:  # it may be whole
         raise
     except DAMAGED as error:
         raise BadInputError(

@@ -47,9 +47,9 @@ class Archive(Protocol):
         ...
 
 
-def printable(text: str) -> str:
-    """Return a text that may come from anybody as an error shows it: on one line, without escapes."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+def is_hidden(name: str) -> bool:
+    """Return whether a file is one that a file manager left there (`.DS_Store`, `__MACOSX/`), or hides."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def path_of(name: str) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facegan.data import skipping
-from facegan.data.archive.entry import LARGEST_FILE, Entry, printable
+from facegan.data.archive.entry import LARGEST_FILE, Entry, is_hidden
 from facegan.data.skipping import Skip
-from facegan.errors import BadInputError
+from facegan.errors import BadInputError, printable
 
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
@@ -40,9 +40,11 @@ class Folder:
         yield from self._left_out(closed)
 
     def _left_out(self, closed: list[OSError]) -> Iterator[str]:
+        """Why the folders in the list, which empties, are left out."""
         while closed:
             error = closed.pop()
-            if not Path(error.filename).relative_to(self.path).name.startswith("."):
+            inside = Path(error.filename).relative_to(self.path).as_posix()
+            if inside == "." or not is_hidden(inside):
                 raise _unreadable(error.filename, error) from error
             yield skipping.HIDDEN
 

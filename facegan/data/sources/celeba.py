@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from facegan.data import skipping
-from facegan.data.archive import Entry, Folder, Listing, open_archive, printable
-from facegan.data.pictures import Pictures, is_hidden
+from facegan.data.archive import Entry, Folder, Listing, is_hidden, open_archive
+from facegan.data.pictures import Pictures
 from facegan.data.skipping import Skip, count, listed
 from facegan.data.source import Item
 from facegan.data.together import archives_in
-from facegan.errors import BadInputError
+from facegan.errors import BadInputError, printable
 
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 PARTITIONS = ("list_eval_partition.txt", "list_eval_partition.csv")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegan.data import arrays, skipping, unpickling
-from facegan.data.archive import Entry, Listing, open_archive
+from facegan.data.archive import Entry, Listing, is_hidden, open_archive
 from facegan.data.arrays import Arrays, Packed, Pixels
-from facegan.data.pictures import Pictures, is_hidden, is_picture
+from facegan.data.pictures import Pictures, is_picture
 from facegan.data.skipping import count
 from facegan.data.source import Item, Source
 from facegan.errors import BadInputError

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facegan.data import skipping
-from facegan.data.archive import Entry, open_archive
-from facegan.data.pictures import SUFFIXES, Pictures, has_ending, is_hidden, is_picture
+from facegan.data.archive import Entry, is_hidden, open_archive
+from facegan.data.pictures import SUFFIXES, Pictures, has_ending, is_picture
 from facegan.data.skipping import count, listed
 from facegan.data.source import Item
 from facegan.errors import BadInputError

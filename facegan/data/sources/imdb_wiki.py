@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data import arrays, skipping
-from facegan.data.archive import Entry, Listing, open_archive
-from facegan.data.pictures import Pictures, is_hidden, is_picture
+from facegan.data.archive import Entry, Listing, is_hidden, open_archive
+from facegan.data.pictures import Pictures, is_picture
 from facegan.data.skipping import count
 from facegan.data.source import Item
 from facegan.data.together import archives_in, joined, placed

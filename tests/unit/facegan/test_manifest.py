@@ -14,22 +14,11 @@ import pytest
 
 from facegan import layout, prepared
 from facegan.errors import DamagedError
-from facegan.prepared import local, manifest, stored
+from facegan.prepared import manifest, stored
 from facegan.storage.memory import MemoryStore
 from tests.fakes import datasets
 from tests.fakes.killing import WatchedStore
-
-PART = 1_024  # of these tests: 40 images of 8x8x3 are eight parts
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (manifest, local):
-        monkeypatch.setattr(module, "PART_BYTES", PART)
-
-
-def quiet(_text: str) -> None:
-    return None
+from tests.unit.facegan.test_prepared import PART, quiet, small_parts  # noqa: F401 - the fixture
 
 
 def test_a_header_is_numpys_own() -> None:
