@@ -41,7 +41,7 @@ CIFAR = Entry(
     ),
     notes=("An epoch is 128 steps of 64, 1.6 times the 5,000 airplanes: 300 epochs are 38,400 steps", *NOTES),
     believed=("The blog's page itself: what was read is a faithful copy of its code",),
-    takes=("5,377 steps of 64 in 48 min, 2 threads, on 2 shared CPU cores, for half of the time beside other work",),
+    takes=("5,377 steps of 64 in 48 min, 2 threads, on 2 shared CPU cores, mostly beside other work",),
     outcome=(
         "After 5,120 of 38,400 steps: bodies in the sky, some of which have wings and pass for airplanes. See "
         "docs/results.md"
