@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegan.errors import DamagedError
+from facegan.experiment import EXACT
+from facegan.ledger import form
 from facegan.ledger.entry import GENESIS, SCHEMA, Entry, decode, digest, encode
 
 KEY = "runs/r/ledger/00000003.json"
@@ -104,3 +106,9 @@ def test_a_number_that_json_does_not_have_is_never_written() -> None:
 def test_the_schema_is_1() -> None:
     assert SCHEMA == 1
     assert json.loads(encode(ENTRY))["schema"] == 1
+
+
+def test_a_whole_number_is_one_that_every_reader_of_json_agrees_on() -> None:
+    assert form.whole()(EXACT)
+    assert int(float(EXACT + 1)) != EXACT + 1
+    assert not any(form.whole()(value) for value in (EXACT + 1, -1, True, 1.0, "1"))
