@@ -75,6 +75,7 @@ def kind_of(verb: str, key: str) -> str:
         ("sample", "/samples/"),
         ("heartbeat", "/heartbeat.json"),
         ("output", "/output/"),
+        ("data", f"/{layout.DATASETS}"),
     ):
         if part in key:
             return kind

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.backends.kaggle.backend import KaggleBackend
+from tests.cloud import servers
+from tests.cloud.proxy import Proxy, proxy
 from tests.fakes import rooted
 from tests.fakes.kaggle import Kaggle, running
 from tests.kaggle.submitting import backend
@@ -28,6 +30,14 @@ def service(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
     for name, value in kaggle.client_environment().items():
         monkeypatch.setenv(name, value)
     return kaggle
+
+
+@pytest.fixture
+def between() -> Iterator[Proxy]:
+    """Between a session and its bucket."""
+    servers.require("moto", "boto3")
+    with proxy(servers.shared_moto()) as found:
+        yield found
 
 
 @pytest.fixture

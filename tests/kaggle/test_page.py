@@ -17,8 +17,7 @@ from facegan.ledger import State
 from jobs import orders
 from jobs.context import Context
 from jobs.errors import Exit
-from tests.cloud import servers
-from tests.cloud.proxy import Asked, Fault, Plan, Proxy, proxy
+from tests.cloud.proxy import Asked, Fault, Plan, Proxy
 from tests.container.moments import Moment
 from tests.e2e.children import kind_of
 from tests.e2e.runs import SHORT
@@ -35,13 +34,6 @@ SECRETS = {
     "the bucket's key": canary("key"),
     "Kaggle's token": "KGAT_canary_of_a_token",
 }  # a slash would make it a path
-
-
-@pytest.fixture
-def between() -> Iterator[Proxy]:
-    servers.require("moto", "boto3")
-    with proxy(servers.shared_moto()) as found:
-        yield found
 
 
 @pytest.fixture

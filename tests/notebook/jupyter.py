@@ -51,6 +51,7 @@ class Jupyter:
             cwd=str(home),
         )
         self._client = self._manager.client()
+        self._is_closed = False
         self._client.start_channels()
         self._client.wait_for_ready(timeout=LONGEST_S)
 
@@ -69,6 +70,10 @@ class Jupyter:
                     timeout=LONGEST_S,
                 )
             except RuntimeError as error:  # the kernel is dead
+                ran.error = str(error)
+            except Exception as error:
+                if not self._is_closed:  # else what it listened to was taken from it
+                    raise
                 ran.error = str(error)
             finally:
                 ran.over.set()
@@ -99,6 +104,7 @@ class Jupyter:
         return int(provisioner.process.pid)
 
     def close(self) -> None:
+        self._is_closed = True
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
 
