@@ -7,7 +7,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -88,8 +88,10 @@ class _WrongFileError(Exception):
     """A whole file came, and it is another."""
 
 
-def fetch(name: str, into: Path, say: Say) -> Path:
+def fetch(name: str, into: Path, say: Say, options: Sequence[str] = ()) -> Path:
     """Download the official file of a data set into the folder `into`; returns its path, checked.
+
+    `options` are those of the command that asks for it, which hints repeat.
 
     A file that is there already is checked and not fetched again. A download that breaks off goes on from
     where it was, in this call as long as each connection brings something, and in the next call after that.
@@ -98,8 +100,9 @@ def fetch(name: str, into: Path, say: Say) -> Path:
         BadInputError: The set has to be fetched by hand, or there is no such set, or the network, the server or
             the disk refused, or what came is not the published file; says what was tried and what to type then.
     """
+    again = " ".join([f"facegan-job data prepare {name} --source PATH", *options])
     if name not in PUBLISHED:
-        raise _by_hand(name)
+        raise _by_hand(name, again)
     published = PUBLISHED[name]
     final = into / published.file
     if final.is_file() and _sha256(final) == published.sha256:
@@ -115,23 +118,22 @@ def fetch(name: str, into: Path, say: Say) -> Path:
     except (OSError, http.client.HTTPException, _IncompleteError, _WrongFileError) as error:
         raise BadInputError(
             f'"{published.url}" cannot be downloaded: {_reason(error)}',
-            hint=f"try again, or fetch {published.file} by other means and type: "
-            f"facegan-job data prepare {name} --source PATH",
+            hint=f"try again, or fetch {published.file} by other means and type: {again}",
         ) from error
     return final
 
 
-def _by_hand(name: str) -> BadInputError:
+def _by_hand(name: str, again: str) -> BadInputError:
     if name not in BY_HAND:
         known = f"known: {', '.join(sorted(PUBLISHED))}; by hand: {', '.join(sorted(BY_HAND))}"
         return BadInputError(
             f'nothing is known of where "{name}" is published; {known}',
-            hint=f"facegan-job data prepare {name} --source PATH",
+            hint=again,
         )
     hand = BY_HAND[name]
     return BadInputError(
         f'"{name}" has to be downloaded by hand: {hand.why}. Fetch {hand.what}, from {hand.where}',
-        hint=f"facegan-job data prepare {name} --source PATH, where PATH is that file or folder",
+        hint=f"{again}, where PATH is that file or folder",
     )
 
 

@@ -17,7 +17,7 @@ from facegan.data.source import Source
 from facegan.errors import BadInputError
 from facegan.experiment import Data
 from facegan.lock import alone
-from facegan.prepared import Manifest
+from facegan.prepared import Manifest, spelled
 
 
 def options(data: Data) -> preparing.Options:
@@ -39,7 +39,7 @@ def make(asked: preparing.Options, path: Path | None, home: Path, say: Callable[
     """
     partial = unfinished(asked, home)
     with alone(partial.with_name(".lock"), lambda: say(f"another process is preparing {asked.name}: waiting")):
-        found = download.fetch(asked.name, home / "downloads", say) if path is None else path
+        found = _downloaded(asked, home, say) if path is None else path
         source = sources.open_source(asked.name, found)
         asked = replace(asked, origin=_origin(source, found, is_published=path is None))
         partial.mkdir(exist_ok=True)
@@ -53,6 +53,10 @@ def make(asked: preparing.Options, path: Path | None, home: Path, say: Callable[
         prepared.install(partial, manifest, home)
         shutil.rmtree(partial, ignore_errors=True)  # still there when the same data had been made before
     return manifest
+
+
+def _downloaded(asked: preparing.Options, home: Path, say: Callable[[str], object]) -> Path:
+    return download.fetch(asked.name, home / "downloads", say, spelled.options(asked))
 
 
 def unfinished(asked: preparing.Options, home: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,7 +61,8 @@ def prepare(  # noqa: PLR0913, PLR0917 - one parameter an option
 def list_data(store: options.Store = None, json: options.Json = False) -> None:
     """List what is prepared, on this machine and in the store, what is unfinished, and the known sets that are not."""
     context = _context(store)
-    found = (*_prepared(context), *_unfinished(context), *_known(context))
+    made = list(_prepared(context))
+    found = (*made, *_unfinished(context), *_known(context, made))
     rows = [{**row, **_licence(row["name"])} for row in found]
     if json:
         output.as_json(rows)
@@ -152,11 +153,12 @@ def _licence(name: str) -> dict[str, Any]:
     return {"licence": DATASETS[name].licence} if name in DATASETS else {}
 
 
-def _known(context: Context) -> Iterator[dict[str, Any]]:
-    """A row for each known set that is not prepared on this machine."""
+def _known(context: Context, made: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A row for each known set that is `made` neither on this machine nor in the store."""
+    whole = {(row["name"], digest) for row in made if row["state"] == "prepared" for digest in (row["digest"], None)}
     for known in DATASETS.values():
         there, hint = ingredients.data_is_here(known.name, context.settings.home)
-        if known.package is not None or not there:
+        if known.package is not None or not (there or (known.name, known.digest) in whole):
             state = "in a package that is installed" if there else "not prepared"
             yield {
                 "name": known.name,

@@ -234,10 +234,10 @@ def test_a_folder_that_cannot_be_written(office: Office, tmp_path: Path) -> None
 )
 def test_what_has_to_be_fetched_by_hand(tmp_path: Path, name: str, what: str, where: str) -> None:
     with pytest.raises(BadInputError, match="by hand") as caught:
-        download.fetch(name, tmp_path, print)
+        download.fetch(name, tmp_path, print, ["--size 64"])
     assert what in caught.value.message
     assert where in caught.value.message
-    assert f"facegan-job data prepare {name} --source PATH" in str(caught.value.hint)
+    assert f"facegan-job data prepare {name} --source PATH --size 64, where" in str(caught.value.hint)
 
 
 def test_a_set_of_ones_own_is_published_nowhere(tmp_path: Path) -> None:

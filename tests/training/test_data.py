@@ -185,7 +185,7 @@ def test_data_that_are_nowhere_say_what_was_tried(tmp_path: Path) -> None:
 def test_mnist_is_downloaded_and_prepared_where_it_is_missing(
     mnist_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "fetch", lambda name, _into, _say: {"mnist": mnist_file}[name])
+    monkeypatch.setattr(download, "fetch", lambda name, _into, _say, _options: {"mnist": mnist_file}[name])
     images = read(Data(name="mnist"), tmp_path, MemoryStore())
     assert images.images.shape == (60_000, 28, 28, 1)
     assert [digest for _, digest in prepared.list_local(tmp_path)] == [known.find("mnist").digest]
@@ -366,6 +366,7 @@ def test_what_has_no_room_on_the_disk_is_not_begun(pictures: Path, tmp_path: Pat
     ("arguments", "said", "code"),
     [
         (("celeba",), 'error: "celeba" has to be downloaded by hand', 2),
+        (("celeba", "--size", "64"), "prepare celeba --source PATH --size 64, where PATH is", 2),
         (("celeba", "--source", "nowhere"), "nowhere", 2),
         (("my-faces",), 'nothing is known of where "my-faces" is published', 2),
         (("my-faces", "--source", ".", "--crop", "round"), 'unknown crop "round"', 2),

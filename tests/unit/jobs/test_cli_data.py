@@ -39,6 +39,17 @@ def test_what_is_prepared_is_listed_with_where_it_is(cli: Cli, home: Path, file_
     assert "licence" not in found["both"]
 
 
+def test_a_known_set_that_is_in_the_store_alone_is_not_to_be_prepared(
+    cli: Cli, home: Path, file_store: ObjectStore
+) -> None:
+    half = datasets.fill(file_store, home / "elsewhere", name="cifar10")
+    file_store.delete(layout.dataset_manifest(half.name, half.digest))
+    datasets.fill(file_store, home / "elsewhere", name="celeba")
+    assert row(cli, "celeba").endswith("in the store")
+    states = [one["state"] for one in cli("data", "list", "--json").json() if one["name"] == "cifar10"]
+    assert states == ["not uploaded to its end", "not prepared"]
+
+
 def test_the_licence_of_a_known_set_is_told_once_it_is_prepared_too(
     cli: Cli, home: Path, file_store: ObjectStore
 ) -> None:
