@@ -69,7 +69,8 @@ def code(packages: Sequence[ModuleType] = WHOLE) -> dict[str, bytes]:
         root = Path(str(package.__file__)).parent
         for path in root.rglob("*"):
             inner = path.relative_to(root.parent)
-            if path.is_file() and path.suffix != ".pyc" and not any(part.startswith(".") for part in inner.parts):
+            is_made = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
+            if path.is_file() and not is_made:
                 found[inner.as_posix()] = path.read_bytes()
     if infra in packages:
         found.setdefault(f"infra/{DOCKERFILE}", dockerfile())

@@ -19,6 +19,7 @@ from facegan.process import Life
 from jobs.backends.base import digest
 from jobs.backends.batch import ending, naming
 from jobs.backends.batch.backend import BatchBackend
+from jobs.backends.ec2 import role
 from jobs.refusals import Auth, InvalidJob, Refusal, Uncertain
 from tests.batch.conftest import IMAGE, Batch
 from tests.batch.submitting import backend, order
@@ -59,7 +60,6 @@ def test_a_session_is_submitted_once(batch: Batch, here: BatchBackend, tmp_path:
 @pytest.mark.parametrize("when", [BEFORE, AFTER])
 def test_killed_while_the_job_is_made_and_repeated_there_is_one(batch: Batch, tmp_path: Path, when: str) -> None:
     command = [sys.executable, "-m", "tests.batch.submitting", str(tmp_path), batch.aws.url]
-    child = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ))
 
     def watch(asked: Asked, now: str) -> None:
         batch.watch(asked, now)
@@ -68,7 +68,9 @@ def test_killed_while_the_job_is_made_and_repeated_there_is_one(batch: Batch, tm
             child.wait()
 
     batch.aws.watch = watch
-    assert child.wait(timeout=120) != 0
+    with batch.aws.at_work:  # no request of it is heard before it is known
+        child = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ))
+    assert child.wait(timeout=600) != 0
     batch.aws.watch = batch.watch
     here = backend(tmp_path, batch.aws.url)
     here.submit(order(here, batch.aws.url), nobody)
@@ -100,7 +102,7 @@ def test_the_job_is_as_it_must_be(batch: Batch, here: BatchBackend) -> None:
     (variable,) = overrides["environment"]
     given = handed.take(variable["name"], {variable["name"]: variable["value"]})
     assert given.origin == handed.Origin(backend="batch", host="us-east-1", ref=ref)
-    assert (given.environment, given.files) == ({"AWS_DEFAULT_REGION": "us-east-1"}, {})
+    assert (given.environment, given.files) == ({"AWS_DEFAULT_REGION": "us-east-1", **role.PATIENCE}, {})
     assert (given.gpu, given.cloud, given.grace_s, given.budget_s) == ("T4", "ec2", 20.0, 86_400 - 300)
     assert "arrayProperties" not in said
     assert "retryStrategy" not in said, "those are the definition's"

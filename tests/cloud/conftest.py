@@ -6,6 +6,7 @@ import dataclasses
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A cloud's bucket, opened directly and through a proxy, with time-outs that a test can wait for."""
+    """A cloud's bucket, opened directly and through a proxy."""
 
     name: str
     store: ObjectStore
@@ -111,25 +112,39 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
 
 
 @pytest.fixture
-def cloud(line: Line, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(line: Line) -> Iterator[Cloud]:
     """An empty store, and nothing wrong with it yet."""
-    monkeypatch.setattr("facegan.storage.cloud.PATIENCE_S", 1.0)
-    monkeypatch.setattr("facegan.storage.gcs.READ_S", 2.0)
     prefix = f"{uuid.uuid4().hex}/"
     line.proxy.befell.clear()
     yield Cloud(name=line.name, store=below(line.store, prefix), through=below(line.through, prefix), proxy=line.proxy)
     line.proxy.plan = lambda _asked: None
 
 
-def opened_s3(endpoint: str) -> ObjectStore:
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Time-outs that a test can wait for. Only for what goes wrong: on a busy machine the rest may take longer."""
     from botocore.config import Config
 
     from facegan.storage import s3
 
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("facegan.storage.cloud.PATIENCE_S", 1.0)
+        patched.setattr("facegan.storage.gcs.READ_S", 2.0)
+        patched.setattr(s3, "CONFIG", s3.CONFIG.merge(Config(read_timeout=2.0)))
+        yield
+
+
+def again(cloud: Cloud) -> ObjectStore:
+    """The same store through the same proxy, by a client that is made now."""
+    opened: Any = (opened_s3 if cloud.name == "s3" else opened_gs)(cloud.proxy.url)
+    through: Any = cloud.through
+    return below(opened, through._at.prefix)
+
+
+def opened_s3(endpoint: str) -> ObjectStore:
+    with pytest.MonkeyPatch.context() as patched:
         for name, value in servers.NOBODY.items():
             patched.setenv(name, value)
-        patched.setattr(s3, "CONFIG", s3.CONFIG.merge(Config(read_timeout=2.0)))
         return with_client(open_store(f"s3://{servers.BUCKET}?endpoint={endpoint}"))
 
 

@@ -128,7 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             raise NotImplementedError
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:
+            raise ConnectionAbortedError  # who sent it gave up in the middle: nobody asked anything
+        return body
 
     def _pass_on(self, body: bytes, asked: Asked, fault: Fault | None) -> None:
         answer = self._ask(body, unconditional=fault is Fault.UNCONDITIONAL)

@@ -16,7 +16,7 @@ from facegan.errors import SessionExit
 from facegan.storage import ObjectStore
 from facegan.storage.memory import MemoryStore
 from facegan.storage.retry import PatientStore
-from tests.cloud.conftest import Cloud, Line, below
+from tests.cloud.conftest import Cloud, Line, below, hurried
 from tests.cloud.proxy import Asked, Fault
 from tests.fakes.driving import (
     RUN,
@@ -146,7 +146,8 @@ def session_in(cloud: Cloud, weather: Weather) -> tuple[SessionExit, str]:
     begin(cloud.store)
     cloud.proxy.plan = weather
     session = Session(store=PatientStore(cloud.through, lambda _seconds: None), holder="first", number=1)
-    code = session.run()
+    with hurried():
+        code = session.run()
     cloud.proxy.plan = lambda _asked: None
     reached.setdefault(cloud.name, Counter()).update(cloud.proxy.befell)
     return code, "\n".join(session.said)

@@ -12,10 +12,11 @@ from tests.e2e.children import kind_of
 
 @dataclass(kw_only=True)
 class Moment:
-    """A plan for the proxy: at the `count`-th request of this kind, counted from 1, act.
+    """A plan for the proxy: at the `count`-th object that requests of this kind ask for, counted from 1, act.
 
-    The request waits for it, and so does every later one of its kind, up to `hold` seconds: a client that has waited
-    for half a minute asks again, and an act that ends the session is over before the session gets any further.
+    What is asked for again, because a request broke off, is the same object. The request waits for the act, and so does
+    every later one of its kind, up to `hold` seconds: a client that has waited for half a minute asks again, and an act
+    that ends the session is over before the session gets any further.
     """
 
     kind: str
@@ -24,21 +25,21 @@ class Moment:
     hold: float = 900.0
     came: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
-    _seen: int = 0
+    _seen: set[str] = field(default_factory=set)
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, asked: Asked) -> Fault | None:
         if kind_of(asked.verb, asked.target) != self.kind:
             return None
         with self._counting:
-            self._seen += 1
-            is_now = self._seen == self.count
+            is_now = asked.target not in self._seen and len(self._seen) == self.count - 1
+            self._seen.add(asked.target)
         if is_now:
             self.came.set()
             try:
                 self.act()
             finally:
                 self.over.set()
-        if self._seen >= self.count:
+        if len(self._seen) >= self.count:
             self.over.wait(self.hold)
         return None

@@ -73,7 +73,8 @@ def out_of_scratch(user: Docked, untouched: Outcome) -> None:
 def allocate(path: Path, size: int) -> None:
     """A file that takes so many bytes."""
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        if size:
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 @contextlib.contextmanager

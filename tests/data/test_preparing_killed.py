@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -21,15 +22,22 @@ from facegan.data.source import Item, Source
 from facegan.data.sources import open_source
 from tests.data.hostile import Memory, colours, encoded, fill
 from tests.data.test_preparing import environment, files_of, made
+from tests.waiting import until
 
 KILLED = """
-import sys
+import os, signal, sys
 from pathlib import Path
-from facegan.data import preparing
+from facegan.data import preparing, unfinished
 from facegan.data.sources import open_source
+path, into, domains, most = sys.argv[1:]
+real = unfinished.Unfinished.commit
+def commit(self, record):
+    real(self, record)
+    if record.rows > int(most):
+        os.kill(os.getpid(), signal.SIGSTOP)  # here it is killed, however fast it is
 if __name__ == "__main__":
     preparing.COMMIT_S = 0.03
-    path, into, domains = sys.argv[1:]
+    unfinished.Unfinished.commit = commit
     options = preparing.Options(name="it", size=32, domains=domains or None)
     source = open_source("celeba", Path(path))
     preparing.prepare(options, source, Path(into), lambda line: print(line, flush=True), processes=2)
@@ -50,16 +58,20 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(domains: str, shared
     rows = [0]
     for _ in range(3):
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, cwd=tmp_path, env=environment(), start_new_session=True
+            [*command, str(rows[-1])],
+            stdout=subprocess.DEVNULL,
+            cwd=tmp_path,
+            env=environment(),
+            start_new_session=True,
         )
         while process.poll() is None and committed(into) <= rows[-1]:
             time.sleep(0.002)
         process.kill()
         assert process.wait() == -signal.SIGKILL, "it was done before it was killed"
         rows.append(committed(into))
-        assert all_gone(process.pid)
+        until(functools.partial(all_gone, process.pid))
     assert rows == sorted(set(rows))
-    subprocess.run(command, stdout=subprocess.DEVNULL, cwd=tmp_path, env=environment(), check=True)
+    subprocess.run([*command, "800"], stdout=subprocess.DEVNULL, cwd=tmp_path, env=environment(), check=True)
     assert files_of(into) == files_of(untouched)
     assert sorted(path.name for path in into.iterdir()) == ["attributes.csv", "images.npy"]
     assert prepare(Options(name="it", size=32, domains=domains or None), source, into, lambda _: None) == expected
@@ -84,13 +96,8 @@ def subset(shared: Path, folder: Path) -> Path:
 
 
 def all_gone(session: int) -> bool:
-    """Whether no process of a session is left, at the latest after some seconds."""
-    for _ in range(100):
-        left = [path for path in Path("/proc").iterdir() if path.name.isdigit() and session_of(path) == session]
-        if not left:
-            return True
-        time.sleep(0.1)
-    return False
+    """Whether no process of a session is left."""
+    return not any(path.name.isdigit() and session_of(path) == session for path in Path("/proc").iterdir())
 
 
 def session_of(process: Path) -> int | None:

@@ -170,10 +170,10 @@ LIMIT = 1 << 30
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_does_not_go_off(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadInputError):
         unpickling.load(BOMBS[name], called="it")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("name", [name for name in BOMBS if "shape" in name or "axes" in name])

@@ -1,5 +1,6 @@
 """The docs are true: every command they show in a console block runs, in its order, and then every Python block."""
 
+import functools
 import importlib.util
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from facegan import process
 from tests.e2e.outcome import committed
 from tests.waiting import until
 
@@ -18,6 +20,7 @@ BY_CI = ("make ", "source ")  # CI runs the first; the second is done here by se
 WITH_AN_ENGINE = {"docker.md"}  # tests/container/test_page.py types it
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 SOME_SECONDS = re.compile(r"sleep \d+")  # for what a reader waits: on a fast machine all would be over by then
+KILLED = re.compile(r"pkill -KILL -f '(?P<pattern>.+)'")
 MINE = re.compile(r"```toml\n# (?P<name>\S+\.toml)\n(?P<text>.*?)```", re.DOTALL)
 
 
@@ -32,6 +35,13 @@ def wait_for_a_checkpoint(home: Path) -> None:
     until(
         lambda: any(committed(home, run.name) for run in (home / "store" / "runs").iterdir()),
         lambda: "nothing is committed",
+    )
+
+
+def is_gone(pattern: re.Pattern[str]) -> bool:
+    """Whether the kernel is done with every process that has this in its command line."""
+    return not any(
+        pattern.search(" ".join(arguments)) and process.identify(pid) for pid, arguments in process.everyone()
     )
 
 
@@ -57,6 +67,8 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
+        if killed := KILLED.match(line):
+            until(functools.partial(is_gone, re.compile(killed["pattern"])))
     for program in PYTHON.findall(page.read_text()):
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

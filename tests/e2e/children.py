@@ -8,6 +8,7 @@ it is `python -m facegan run`, on a store that does the harm.
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing
 import os
 import signal
@@ -28,8 +29,10 @@ from facegan.storage import ObjectStore, open_store
 from facegan.storage.file import FileStore
 from tests.fakes.cutting import die_in_the_next_request
 from tests.fakes.killing import Death, WatchedStore, tear_write
+from tests.waiting import until
 
 T = TypeVar("T")
+GO = "go"  # in the home of a session that waits for it
 ROOT = Path(__file__).parents[2]
 PRELOADED = (
     "facegan.training.gan",
@@ -49,6 +52,7 @@ class Harm(Enum):
     TERM = "SIGTERM"
     FREEZE = "SIGSTOP"
     STOP = "the user's stop"
+    WAIT = "nothing, until there is a file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,12 @@ class HarmingStore(WatchedStore):
         super().__init__(store)
         self._moment = moment
         self._seen = 0
+        self._beat = {"counter": 0, "step": 0}
+
+    def put(self, key: str, data: bytes) -> None:
+        super().put(key, data)
+        if key.endswith("/heartbeat.json"):
+            self._beat = json.loads(data)
 
     def _do(self, verb: str, key: str, act: Callable[[], T], tear: Callable[[], None]) -> T:
         del tear
@@ -113,15 +123,22 @@ class HarmingStore(WatchedStore):
         return act()
 
     def _harm(self, key: str) -> None:
-        if self._moment.harm is Harm.TERM:
-            time.sleep(0.5)  # the training goes on beside this: there is something new to commit
-        if self._moment.harm is not Harm.STOP:
-            os.kill(os.getpid(), getattr(signal, self._moment.harm.value))
-        else:
+        harm = self._moment.harm
+        if harm is Harm.WAIT:
+            until((Path(os.environ["FACEGAN_HOME"]) / GO).exists)
+            return
+        if harm is Harm.STOP:
             run = key.split("/")[1]
             user = Ledger(self.store, run, Writer(holder="user", wall_s=time.time, new_id=runtime.new_id))
             wishes = [Wish(kind="stop", body={})]
             user.append(lambda _fold: wishes.pop() if wishes else None)
+            heard = self._beat["counter"] + 2  # the second one began after it, and the session listens before each
+            until(lambda: self._beat["counter"] >= heard)
+            return
+        if harm is Harm.TERM:  # the training goes on beside this: there is something new to commit
+            saved = int(key.rpartition("/checkpoints/")[2].partition("-")[0])
+            until(lambda: self._beat["step"] > saved)
+        os.kill(os.getpid(), getattr(signal, harm.value))
         time.sleep(1.0)  # long enough for the session to hear of it before it gets further
 
 

@@ -17,7 +17,7 @@ from facegan.process import Life
 from facegan.storage import open_store
 from jobs.backends import vm
 from jobs.backends.base import Order
-from jobs.backends.ec2 import facts, script
+from jobs.backends.ec2 import facts, role, script
 from jobs.refusals import InvalidJob
 from tests.container.conftest import require
 from tests.ec2.submitting import IMAGE, backend, nobody, order, store
@@ -98,7 +98,7 @@ def test_what_the_session_is_handed_knows_the_machine_and_holds_no_secret(aws: E
     assert given.cloud == "ec2"
     assert given.found == {"gpus": ["Tesla T4"], "driver": "595.12"}
     assert given.origin.ref == script.ref(order(aws.url), "us-east-1", INSTANCE, ACCOUNT)
-    assert (given.environment, given.files) == ({"AWS_DEFAULT_REGION": "us-east-1"}, {})
+    assert (given.environment, given.files) == ({"AWS_DEFAULT_REGION": "us-east-1", **role.PATIENCE}, {})
     assert given.budget_s == QUICK.session_s
 
 

@@ -21,6 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from facegan.process import identify
+from tests.waiting import until
+
 PATH = "/opt/bin:/usr/local/nvidia/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64")
 NO_NETWORK = "--net"
@@ -59,11 +62,20 @@ def why_not() -> str | None:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """The whole session at once, without a word to it."""
+    """The whole session at once, without a word to it: when this returns, nothing of it does anything any more."""
+    first = _children(process.pid) if process.poll() is None else []
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    until(lambda: all(identify(pid) is None for pid in first))  # the first of a namespace dies after all others of it
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # it has ended meanwhile
+        return []
 
 
 def unshare() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.backends.kaggle import api
 from jobs.backends.kaggle.backend import KaggleBackend
 from tests.cloud import servers
 from tests.cloud.proxy import Proxy, proxy
@@ -25,8 +26,9 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kaggle]:
 
 @pytest.fixture
 def service(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
-    """A Kaggle that is quick, and that this process' environment leads to."""
+    """A Kaggle that is quick, and that this process' environment leads to; what it answers late is waited for."""
     kaggle.set(queue_s=5.0, dataset_hidden_s=2.0, dataset_processing_s=4.0)
+    monkeypatch.setattr(api, "HURRIED", api.Patience(timeout_s=60.0))
     for name, value in kaggle.client_environment().items():
         monkeypatch.setenv(name, value)
     return kaggle

@@ -14,6 +14,8 @@ from jobs.backends.kaggle.backend import KaggleBackend, Times, World
 from jobs.settings import Settings
 
 STORE = "s3://bucket/prefix?endpoint=http://127.0.0.1:1"  # where nobody answers: sessions end at once
+UNHURRIED = "from jobs.backends.kaggle import api; api.HURRIED = api.Patience(timeout_s=60.0)"
+"""For a command's own process, in which no answer of a machine that is busy comes too late."""
 CANARY = "canary-1b9e6f7d"
 
 

@@ -80,8 +80,10 @@ def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, conte
     other, alone = untouched(tmp_path / "home")
     begin(context, ONE)
     ledger = context.ledger(RUN)
+    kaggle.set(queue_s=1e6)  # it is away until it was seen that nothing is done here meanwhile
     launch.submit(context, ledger, place(context), print)
     require_frozen(context)
+    kaggle.clock.skip(hours=300)
     back(context, kaggle, 1)
     assert world.fold(context).reached == ONE
     assert not verify(context.ledger(RUN)).wrong
@@ -90,6 +92,7 @@ def test_there_at_home_and_there_again_is_an_untouched_run(kaggle: Kaggle, conte
     until(lambda: not launch.bury(context, ledger).open)
     assert world.fold(context).reached == TWO
 
+    kaggle.set(queue_s=5.0)
     launch.resume(context, ledger, place(context), THREE, print)
     back(context, kaggle, 3)
     assert world.fold(context).state is State.FINISHED

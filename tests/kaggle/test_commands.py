@@ -13,15 +13,16 @@ import pytest
 from jobs.errors import Exit
 from tests.cloud import servers
 from tests.fakes.kaggle import Kaggle
-from tests.kaggle.submitting import STORE
+from tests.kaggle.submitting import STORE, UNHURRIED
 
+MAIN = f"{UNHURRIED}; from jobs.cli import backends, main; backends.PATIENCE_S = 120.0; main()"
 SUBMIT = ("submit", "dcgan-mnist", "--name", "a-run", "--gpu", "t4", "--backend", "kaggle")
 
 
 def typed(kaggle: Kaggle, *arguments: str, store: str = STORE) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **servers.NOBODY, **kaggle.client_environment(), "FACEGAN_STORE": store}
     environment["no_proxy"] = "127.0.0.1"  # the store's; `localhost` is Kaggle's
-    command = [sys.executable, "-c", "from jobs.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", MAIN, *arguments]
     return subprocess.run(
         command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )

@@ -114,20 +114,20 @@ def untouched(celeba: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[s
 def test_a_data_set_of_kaggles_is_prepared_once_and_fixed_for_every_session(
     kaggle: Kaggle, context: Context, between: Proxy, celeba: Path, untouched: tuple[str, str]
 ) -> None:
-    """The first session is killed while it prepares; the second is cut off at the cap; the third takes what is there.
+    """The first session is killed before the store has all that it prepared, while the first part is on its way there;
+    the second is cut off at the cap; the third takes what is there.
 
     That it is the cap the session does not know: it counts on Kaggle's 12 hours, and these are over at once, while
     its second checkpoint is on its way.
     """
     kaggle.datasets.publish(CELEBA, celeba)
+    between.plan = kill = Moment(kind="data", act=lambda: killed(context, kaggle, 1))
     begin(context, world.place(context))
     request = kaggle.kernel(world.name(context, 1)).versions[0].request
     assert request["datasetDataSources"][1:] == [CELEBA]
 
-    first = kaggle.session(world.name(context, 1))
-    until(lambda: "preparing celeba:" in first.log.plain())
-    first.cancel()
-    kaggle.over(world.name(context, 1))
+    until(kill.over.is_set)
+    assert "preparing celeba:" in kaggle.over(world.name(context, 1)).log.plain()
     assert not find_stored(context.store)
 
     kaggle.set(layout="old")
@@ -170,6 +170,13 @@ def test_without_a_bucket_an_array_that_was_prepared_there_comes_home_and_goes_a
     (settled,) = world.said(context, "data")
     assert (world.newest_state(context), settled["digest"]) == untouched
     assert not verify(context.ledger(RUN)).wrong
+
+
+def killed(context: Context, kaggle: Kaggle, number: int) -> None:
+    name = world.name(context, number)
+    until(lambda: "preparing celeba:" in kaggle.session(name).log.plain())  # its words may be on their way
+    kaggle.session(name).cancel()
+    kaggle.over(name)
 
 
 def cut_off(context: Context, kaggle: Kaggle, number: int) -> None:

@@ -140,7 +140,7 @@ def test_a_gpu_that_tensorflow_cannot_use_ends_the_session_and_the_ledger_names_
         settings = ["training.compile=graph", "training.batch_size=8", "training.replicas=2"]
         launch.create(context, world.RUN, recipe.resolve("dcgan-mnist", settings, device="gpu", cores=1))
         world.submit(context, where)
-        session = kaggle.over(world.name(context, 1), seconds=90)
+        session = kaggle.over(world.name(context, 1))
         assert "TensorFlow sees none here" in session.log.plain()
         (lease,) = world.said(context, "lease")
         assert lease["machine"]["gpus"] == ["Tesla T4", "Tesla T4"]

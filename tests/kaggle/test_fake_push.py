@@ -42,7 +42,7 @@ def test_a_source_above_a_megabyte_is_a_bad_request(kaggle: Kaggle) -> None:
 def test_the_title_and_not_the_slug_names_a_kernel(kaggle: Kaggle) -> None:
     # The service derives the slug from the title: asked for by the other name it is nobody's, and pushed again it is
     # in its own way [S, F].
-    assert push(kaggle, slug="asked-for", newTitle="Called otherwise").json["error"] == ""
+    assert push(kaggle, slug="asked-for", text=SLEEP, newTitle="Called otherwise").json["error"] == ""
     assert call(kaggle, f"{KERNELS}/GetKernelSessionStatus", named(kaggle, "asked-for")).code == 403
     assert status(kaggle, "called-otherwise") in {"QUEUED", "RUNNING"}
     assert push(kaggle, slug="asked-for", newTitle="Called otherwise").code == 409

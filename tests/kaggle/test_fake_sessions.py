@@ -8,12 +8,14 @@ import os
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.kaggle import Kaggle, running
 from tests.fakes.kaggle.accounts import Account
+from tests.fakes.kaggle.answers import Json
 from tests.kaggle.calling import (
     KERNELS,
     SLEEP,
@@ -185,10 +187,26 @@ def test_the_log_is_one_array_of_lines_with_stream_and_time(kaggle: Kaggle) -> N
     assert log[-1]["data"].startswith("[NbConvertApp]")
 
 
-def test_the_live_log_is_replayed_from_its_start(kaggle: Kaggle) -> None:
+def test_the_live_log_is_replayed_from_its_start(kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch) -> None:
     # Server-sent events until END_OF_LOG; whoever comes again gets all of it again [S].
-    push(kaggle, text="import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(.5)")
-    until(lambda: "0\n" in kaggle.session("first-one").log.plain())
+    text = """
+import os, time
+for n in range(4):
+    print(n, flush=True)
+    time.sleep(.5)
+    while not os.path.exists("go"):
+        time.sleep(.01)
+"""
+    push(kaggle, text=text)
+    session = kaggle.session("first-one")
+    follow = session.log.follow
+
+    def followed() -> Iterator[Json | None]:
+        (session.wish.folder / "kaggle/working/go").touch()  # it is followed while it runs, however late that is
+        return follow()
+
+    monkeypatch.setattr(session.log, "follow", followed)
+    until(lambda: "0\n" in session.log.plain())
     path = "/v1/kernels/logs/stream/ada/first-one"
     answer = send(kaggle, "GET", path, headers=bearer(kaggle.account.token))
     assert answer.headers["Content-Type"] == "text/event-stream"

@@ -54,7 +54,7 @@ def added(kaggle: Kaggle, folder: Path) -> dict[str, str]:
     )
     text = script.render(ORDER, b"").rstrip().removesuffix("main()") + BEFORE
     assert push(kaggle, text=text, datasetDataSources=[WHEELS]).json["error"] == ""
-    printed = kaggle.over("first-one", seconds=90).log.plain()
+    printed = kaggle.over("first-one").log.plain()
     lines = [line.partition(" ") for line in printed.splitlines()]
     return {first: rest for first, _, rest in lines} | {"all": printed}
 

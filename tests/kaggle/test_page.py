@@ -23,13 +23,14 @@ from tests.e2e.children import kind_of
 from tests.e2e.runs import SHORT
 from tests.fakes.kaggle import Kaggle
 from tests.kaggle import world
+from tests.kaggle.submitting import UNHURRIED
 from tests.security.canaries import Haystack, canary
 from tests.waiting import until
 
 RUN = "digits"
 PAGE = (Path(__file__).parents[2] / "docs" / "kaggle.md").read_text(encoding="utf-8")
 LONG = 160  # steps, of which a stop is to save the most
-OURS = f'facegan-job() {{ {shlex.quote(sys.executable)} -P -c "from jobs.cli import main; main()" "$@"; }}'
+OURS = f'facegan-job() {{ {shlex.quote(sys.executable)} -P -c "{UNHURRIED}; from jobs.cli import main; main()" "$@"; }}'
 SECRETS = {
     "the bucket's key": canary("key"),
     "Kaggle's token": "KGAT_canary_of_a_token",

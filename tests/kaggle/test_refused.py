@@ -12,7 +12,7 @@ from jobs.backends.kaggle.api import PATIENT, Api
 from jobs.backends.kaggle.backend import KaggleBackend
 from jobs.refusals import Auth, Capacity, InvalidJob, Uncertain
 from tests.fakes.kaggle import Kaggle
-from tests.fakes.kaggle.faults import AFTER, BEFORE, Request
+from tests.fakes.kaggle.faults import BEFORE, Request
 from tests.kaggle.looking import NAME, calls, nobody, words
 from tests.kaggle.submitting import backend, hand, order
 
@@ -72,7 +72,7 @@ def test_a_data_set_that_fails_starts_no_session(service: Kaggle, here: KaggleBa
     service.set(dataset_hidden_s=0.0)
 
     def spoil(request: Request, when: str) -> None:
-        if request.call.endswith("CreateDataset") and when == AFTER:
+        if request.call.endswith("GetDatasetStatus") and when == BEFORE:
             service.datasets.readable(service.account, f"ada/{NAME}-1").failed = True
 
     service.faults.watcher = spoil

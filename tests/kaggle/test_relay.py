@@ -173,7 +173,7 @@ def unused_s(kaggle: Kaggle, context: Context, where: Place, limit_s: float) -> 
     ledger = context.ledger(RUN)
     before = ledger.refresh()
     (world.resume if before.newest else world.submit)(context, where)
-    session = kaggle.over(world.name(context, before.newest + 1))
+    session = kaggle.over(world.name(context, before.newest + 1), seconds=limit_s + 300)
     assert session.ran is not None
     left_s = limit_s * (1.0 - (session.ran[1] - session.ran[0]) / CAP_S)
     is_planned = session.status == "COMPLETE" and ledger.refresh().reached > before.reached

@@ -60,6 +60,7 @@ def test_a_push_that_lands_late_is_waited_for(service: Kaggle, tmp_path: Path) -
 
     def hold(request: Request, when: str) -> None:
         if request.call.endswith("SaveKernel") and when == BEFORE:
+            assert begun.wait(300)
             first.kill()
             first.wait()
             gone.set()
@@ -67,9 +68,10 @@ def test_a_push_that_lands_late_is_waited_for(service: Kaggle, tmp_path: Path) -
         if request.call.endswith("GetKernelSessionStatus") and when == AFTER and gone.is_set():
             looked.set()
 
-    gone = threading.Event()
-    first = subprocess.Popen([sys.executable, "-m", "tests.kaggle.submitting", str(tmp_path)], cwd=ROOT)
+    begun, gone = threading.Event(), threading.Event()
     service.faults.watcher = hold
+    first = subprocess.Popen([sys.executable, "-m", "tests.kaggle.submitting", str(tmp_path)], cwd=ROOT)
+    begun.set()
     assert gone.wait(300)
     second = backend(tmp_path, sleep=lambda _: until(lambda: any(service.kernels.all())))
     second.submit(order(), nobody)

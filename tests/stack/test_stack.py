@@ -37,6 +37,7 @@ from facegan.storage.base import NotFoundError, RefusedError
 from facegan.tracking.server import Server
 from jobs import context as contexts
 from jobs import launch, recipe, settings
+from jobs.errors import Exit
 from tests.browser import PATIENCE_MS, blank_page
 from tests.container.conftest import require
 from tests.stack.conftest import IMAGES
@@ -178,20 +179,24 @@ def test_a_session_by_hand(stack: Stack) -> None:
 
 def test_a_container_joins_the_stacks_network_is_killed_and_goes_on(stack: Stack, engine: Any) -> None:
     """As docs/docker.md has it: the store's port on loopback is reached from inside, by the store's name."""
-    sets = [word for setting in (*SHORT, "training.steps=400") for word in ("--set", setting)]
+    sets = [word for setting in (*SHORT, "training.steps=100000") for word in ("--set", setting)]
     stack.command("submit", "dcgan-mnist", "--backend", "docker", "--name", JOINED, *sets, "--detach")
     mine = {"label": f"facegan.url={stack.typed['FACEGAN_STORE']}/runs/{JOINED}"}
     (session,) = engine.containers.list(filters=mine)
     assert list(session.attrs["NetworkSettings"]["Networks"]) == [f"{stack.project}_sessions"]
     ledger = contexts.real(settings.load(environment=stack.user, folder=stack.home)).ledger(JOINED)
     until(lambda: ledger.refresh().reached)
-    session.kill("SIGKILL")  # the next moment: a typed command takes longer than a fast machine may take for all
+    session.kill("SIGKILL")
     assert reached(stack, engine, f"{stack.project}_sessions") == {"store"}
+    before = ledger.refresh().reached
 
-    stack.command("resume", JOINED, "--backend", "docker")
+    stack.command("resume", JOINED, "--backend", "docker", "--detach")
+    until(lambda: ledger.refresh().reached > before)
+    stack.command("stop", JOINED)
+    stack.command("wait", JOINED, code=Exit.NOT_FINISHED)
     now = json.loads(stack.command("status", JOINED, "--json"))
-    assert (now["state"], now["step"], now["sessions"]) == ("finished", 400, 2)
-    assert "400" in stack.command("verify", JOINED)
+    assert (now["state"], now["sessions"]) == ("stopped", 2)
+    assert f"{now['step']:,}" in stack.command("verify", JOINED)
     assert not engine.containers.list(all=True, filters=mine)
     stack.command("sync", JOINED)
     sees(stack, JOINED, tracked(stack, JOINED))

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import Exit
 from tests.cloud.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -78,10 +79,10 @@ class Stack:
         root = {"PYTHONPATH": str(ROOT), "FACEGAN_HOME": str(self.home), "FACEGAN_IMAGE": self.image}
         return {**os.environ, **self.typed, **root, "PATH": os.environ["PATH"]}
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, code: int = Exit.OK) -> str:
         """What a command of the user's says on standard output."""
         program = "from jobs.cli import main; main()"
-        return self._done([sys.executable, "-P", "-c", program, *arguments], self.user)
+        return self._done([sys.executable, "-P", "-c", program, *arguments], self.user, code)
 
     def containers(self) -> list[dict[str, Any]]:
         """What the engine tells everyone who may ask it."""
@@ -95,12 +96,12 @@ class Stack:
         )
         return {name.removeprefix(f"{self.project}_") for name in found.split()}
 
-    def _done(self, command: list[str], environment: Mapping[str, str] = os.environ) -> str:
+    def _done(self, command: list[str], environment: Mapping[str, str] = os.environ, code: int = 0) -> str:
         done = subprocess.run(
             command, env=environment, cwd=self.at, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        assert done.returncode == code, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
 
 

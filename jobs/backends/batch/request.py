@@ -8,6 +8,7 @@ from facegan.handed import Handed, Origin
 from facegan.storage.cloud import Location
 from jobs.backends.base import Order
 from jobs.backends.batch import facts, naming
+from jobs.backends.ec2 import role
 
 START_S = 300.0  # kept of the time that is allowed, for a machine to be there
 
@@ -38,7 +39,7 @@ def given(order: Order, ref: Json) -> Handed:
     store, _ = layout.split_run_url(order.run_url)
     options = Location.parse(store, options=("endpoint", "region")).options
     return Handed(
-        environment={"AWS_DEFAULT_REGION": options.get("region", ref["region"])},
+        environment=role.environment(options, ref["region"]),
         origin=Origin(backend="batch", host=ref["region"], ref=ref),
         grace_s=float(facts.STOP_S.value - facts.REPORT_S),
         gpu=order.gpu,

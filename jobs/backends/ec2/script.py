@@ -10,7 +10,7 @@ from facegan.handed import Handed, Origin
 from facegan.storage.cloud import Location
 from jobs.backends import vm
 from jobs.backends.base import Order
-from jobs.backends.ec2 import naming
+from jobs.backends.ec2 import naming, role
 
 
 def render(order: Order, region: str, life: vm.Life) -> str:
@@ -32,7 +32,7 @@ def render(order: Order, region: str, life: vm.Life) -> str:
 def handed(order: Order, region: str, life: vm.Life) -> Handed:
     """The machine's role lets the session reach its store, so it is handed no credentials; its own id comes there."""
     return Handed(
-        environment={"AWS_DEFAULT_REGION": _place(order).options.get("region", region)},
+        environment=role.environment(_place(order).options, region),
         origin=Origin(backend="ec2", host=region, ref=ref(order, region, vm.INSTANCE, vm.ACCOUNT)),
         grace_s=life.grace_s(order.grace_s),
         gpu=order.gpu,

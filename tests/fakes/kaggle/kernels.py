@@ -80,7 +80,8 @@ class Kernels:
         self._lock = threading.RLock()
 
     def all(self) -> list[Kernel]:
-        return list(self._kernels)
+        with self._lock:  # or a new one had no version yet
+            return list(self._kernels)
 
     def sessions(self) -> list[Session]:
         """Every session there ever was, in the order of their starts."""
@@ -146,7 +147,7 @@ class Kernels:
         sought = str(body.get("search", "")).lower()
         seen = [
             kernel
-            for kernel in self._kernels
+            for kernel in self.all()
             if not (kernel.private and kernel.owner != account.username)
             and user in {None, "", kernel.owner}
             and sought in f"{kernel.slug} {kernel.title}".lower()
@@ -214,7 +215,7 @@ class Kernels:
         return self._known(*str(body.get("slug", "")).partition("/")[::2])
 
     def _known(self, owner: object, slug: object) -> Kernel | None:
-        return next((kernel for kernel in self._kernels if (kernel.owner, kernel.slug) == (owner, slug)), None)
+        return next((kernel for kernel in self.all() if (kernel.owner, kernel.slug) == (owner, slug)), None)
 
     def _readable(self, account: Account, owner: object, slug: object) -> Kernel:
         found = self._known(owner, slug)

@@ -189,6 +189,7 @@ class Session:
             self._clock.wait_until(self._clock.now() + self._rules.saving_s, self._stop)
         if self._ended_by == CANCELLED:
             self._clock.wait_until(self._clock.now() + self._rules.cancelling_s, self._gone)
+        self.account.session_tokens.discard(self.token)
         with self._lock:
             self.status = self._final(why, exit_code)
 

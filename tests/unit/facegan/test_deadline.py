@@ -79,8 +79,8 @@ def test_a_process_whose_storage_has_fallen_silent_ends_within_its_grace(
             stdout=subprocess.PIPE,
         ) as child:
             asked, _ = silent.accept()  # it waits for an answer
-            child.send_signal(signal.SIGTERM)
             began = time.monotonic()
+            child.send_signal(signal.SIGTERM)
             printed, _ = child.communicate(timeout=60)
             took_s = time.monotonic() - began
             asked.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from facegan import preemption
 from facegan.errors import BadInputError, SessionExit
 from facegan.experiment import Experiment
 from facegan.preemption import Watch, metadata
@@ -31,7 +32,8 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    monkeypatch.setattr(preemption, "TIMEOUT_S", 60.0)  # an answer that is late is none: nothing here is about that
     with fake.serving() as found:
         yield found
 

@@ -86,7 +86,7 @@ def test_it_is_what_the_build_tool_makes(wheel: bundle.Wheel, tmp_path: Path) ->
     tree = tmp_path / "tree"
     tree.mkdir()
     for name in ("facegan", "jobs", "infra"):
-        shutil.copytree(ROOT / name, tree / name)
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "Dockerfile", ".gitignore"):
         shutil.copy(ROOT / name, tree)
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=tree, check=True)

@@ -85,7 +85,8 @@ def test_one_that_does_not_is_ended_when_its_time_is_over(home: Path, store: Mem
 
 def test_one_that_ignores_the_signal_is_killed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home.exists()
-    monkeypatch.setattr(local, "ENDINGS", [(number, min(seconds, 0.3)) for number, seconds in local.ENDINGS])
+    (asked, _), killed = local.ENDINGS
+    monkeypatch.setattr(local, "ENDINGS", [(asked, 0.3), killed])
     with started(REFUSES) as machine:
         place = LocalBackend(settings.load())
         place.cancel(machine)

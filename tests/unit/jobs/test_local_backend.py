@@ -50,6 +50,18 @@ def _reap() -> None:
         return
 
 
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sessions wait before their first line until somebody has opened this to write, and closed it."""
+    fifo, hook = tmp_path / "held", tmp_path / "hook"
+    os.mkfifo(fifo)
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(f"open({str(fifo)!r}).read()\n")
+    monkeypatch.setenv("PYTHONPATH", str(hook), prepend=os.pathsep)
+    return fifo
+
+
+@pytest.mark.usefixtures("held")
 def test_a_repeated_submit_makes_one_process(backend: LocalBackend, order: Order) -> None:
     assert backend.look_up(order) is None
     ref = backend.submit(order, nothing)
@@ -61,9 +73,10 @@ def test_a_repeated_submit_makes_one_process(backend: LocalBackend, order: Order
     assert backend.look_up(order) is None
 
 
-def test_a_session_outlives_the_terminal(backend: LocalBackend, order: Order) -> None:
+def test_a_session_outlives_the_terminal(backend: LocalBackend, order: Order, held: Path) -> None:
     ref = backend.submit(order, nothing)
     assert os.getsid(int(ref["pid"])) != os.getsid(0), "it would die with this terminal"
+    held.open("w").close()
     wait_until_gone(backend, ref)
     assert 'there is no run "no-such-run"' in backend.last_words(order)
 
