@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ class User:
 
     batch: Batch
     folder: Path
+    begun: list[subprocess.Popen[bytes]] = dataclasses.field(default_factory=list)
 
-    def submit(self, run: str) -> dict[str, Any]:
-        words = [word for one in SHORT for word in ("--set", one)]
+    def submit(self, run: str, *more: str) -> dict[str, Any]:
+        words = [word for one in (*SHORT, *more) for word in ("--set", one)]
         assert cli.run(["submit", "dcgan-mnist", "--name", run, "--gpu", "t4", "-d", *words]) == 0
         overrides: dict[str, Any] = self.batch.submitted()[-1]["containerOverrides"]
         return overrides
@@ -56,11 +58,13 @@ class User:
         folder.mkdir(exist_ok=True)
         variables = {each["name"]: each["value"] for each in overrides["environment"]}
         program = f'import sys; sys.path.insert(0, "{ROOT}"); from tests.ec2.toys import main; main()'
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-c", program, *overrides["command"]],
             cwd=folder,
             env={**os.environ, **variables, "FACEGAN_HOME": str(folder)},
         )
+        self.begun.append(child)
+        return child
 
     def ledger(self, run: str) -> Ledger:
         found = contexts.real(settings.load()).ledger(run)
@@ -76,16 +80,20 @@ class User:
 
 
 @pytest.fixture
-def user(batch: Batch, tmp_path: Path, boring_environment: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+def user(batch: Batch, tmp_path: Path, boring_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     told = {"STORE": store(batch.aws.url), "BACKEND": "batch", "HOME": boring_environment}
     for name, value in told.items():
         monkeypatch.setenv(f"FACEGAN_{name}", str(value))
     monkeypatch.setattr("jobs.loopback.of_store", lambda *_: None)  # the stand-in's jobs are on this machine
-    return User(batch=batch, folder=tmp_path)
+    found = User(batch=batch, folder=tmp_path)
+    yield found
+    for child in found.begun:
+        child.kill()
+        child.wait()
 
 
 def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
-    assert user.start(user.submit("untouched")).wait(300) == 0
+    assert user.start(user.submit("untouched")).wait(600) == 0
     untouched = user.became("untouched")
     assert untouched.step == STEPS
 
@@ -93,7 +101,7 @@ def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
     hold = user.folder / "hold"
     hold.touch()
     first = user.start(asked)
-    until(lambda: user.ledger("again").fold.reached >= STEPS // 2)
+    until(lambda: user.ledger("again").fold.reached >= STEPS // 2 - 10)
     first.send_signal(signal.SIGKILL)  # its machine was taken back
     first.wait()
     user.batch.put("RUNNABLE")
@@ -102,7 +110,7 @@ def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
     launch.bury(context, user.ledger("again"))
     assert user.ledger("again").fold.session(1) is not None, "its job lives: nobody says that it is lost"
 
-    assert user.start(asked).wait(300) == 0
+    assert user.start(asked).wait(600) == 0
     user.batch.put("SUCCEEDED")
     entries = list(user.ledger("again").entries())
     numbers = [each.body["session"] for each in entries if each.kind == "lease"]
@@ -120,14 +128,14 @@ def test_what_the_engine_starts_again_takes_the_next_number(user: User) -> None:
 
 def test_of_two_jobs_for_one_number_the_second_leaves_the_first_alone(user: User) -> None:
     """As of two commands that asked in the same second, from two computers: Batch keeps no name unique."""
-    asked = user.submit("twice")
+    asked = user.submit("twice", "session.lease_s=60")  # longer than the first may stand still
     hold = user.folder / "hold"
     hold.touch()
     first = user.start(asked)
-    until(lambda: user.ledger("twice").fold.reached >= STEPS // 2)
-    assert user.start(asked).wait(300) == SessionExit.NOT_HOLDER
+    until(lambda: user.ledger("twice").fold.reached >= STEPS // 2 - 10)
+    assert user.start(asked).wait(600) == SessionExit.NOT_HOLDER
     assert first.poll() is None
     hold.unlink()
-    assert first.wait(300) == 0
+    assert first.wait(600) == 0
     assert [each.body["session"] for each in user.ledger("twice").entries() if each.kind == "lease"] == [1]
     user.became("twice")

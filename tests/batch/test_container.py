@@ -77,6 +77,8 @@ def test_a_whole_run_in_a_jobs_container(batch: Batch) -> None:
     ledger = context.ledger(RUN)
     (job,) = batch.jobs()
     until(lambda: job.status in {"SUCCEEDED", "FAILED"})
+    job.join(600)  # it has removed its container
+    assert not job.is_alive()
     assert ledger.refresh().state is State.FINISHED
     assert job.exit_code == 0
     place = open_backend("batch", context.settings)

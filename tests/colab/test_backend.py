@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from tests.fakes.colab import Colab
 from tests.fakes.colab.fake import AFTER, BEFORE, Fault
 from tests.fakes.colab.machine import Machine
 from tests.unit.jobs import world
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 NAME = naming.name(order())
@@ -100,21 +101,25 @@ def test_one_that_has_ended_is_not_started_again(colab: Colab, here: ColabBacken
 def kill_at(colab: Colab, home: Path, place: int, when: str) -> bool:
     """Submit in a process that is killed at its call of that number; whether it came so far."""
     first = len(colab.calls)
-    child = subprocess.Popen([sys.executable, "-m", "tests.colab.submitting", str(home), str(colab.bin)], cwd=ROOT)
-    verb = CALLS[place - 1]
-    if when == BEFORE:  # the machine that it was typed on is switched off: the command has no effect either
-        nth = CALLS[:place].count(verb)
-        colab.faults = [Fault(verb=verb, kind="die", when=BEFORE, nth=nth)]
 
-    def watch(number: int, now: str) -> None:
-        if number == first + place and now == when:
-            child.kill()
-            child.wait()
+    def watch(number: int, now: str) -> bool:
+        """Whether the call goes on. Before its effect it does not: the machine that it was typed on is switched off."""
+        if (number, now) != (first + place, when):
+            return True
+        child.kill()
+        child.wait()
+        return when == AFTER
 
     colab.watcher = watch
-    killed = child.wait(timeout=60) != 0
-    colab.watcher, colab.faults = None, []
+    with colab.lock:  # no call of it is heard before it is known
+        child = submitting(colab, home)
+    killed = child.wait(timeout=PATIENCE_S) != 0
+    colab.watcher = None
     return killed
+
+
+def submitting(colab: Colab, home: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "tests.colab.submitting", str(home), str(colab.bin)], cwd=ROOT)
 
 
 @pytest.mark.parametrize("when", [BEFORE, AFTER])
@@ -140,11 +145,12 @@ def test_a_call_of_the_command_that_outlives_us_is_waited_for(colab: Colab, tmp_
             first.kill()
             first.wait()
             found.set()
-            assert release.wait(20)
+            assert release.wait(PATIENCE_S)
 
     colab.watcher = hold
-    first = subprocess.Popen([sys.executable, "-m", "tests.colab.submitting", str(tmp_path), str(colab.bin)], cwd=ROOT)
-    assert found.wait(60)
+    with colab.lock:
+        first = submitting(colab, tmp_path)
+    assert found.wait(PATIENCE_S)
     threading.Timer(0.5, release.set).start()
     backend(tmp_path, colab.bin).submit(order(), hand)
     assert colab.verbs().count("new") == 1
@@ -274,12 +280,27 @@ def test_without_the_internet_nothing_is_concluded(
     assert "internet" in words(caught.value)
 
 
-@pytest.mark.parametrize("verb", ["sessions", "new", "exec"])
-def test_a_command_that_hangs_is_ended(colab: Colab, tmp_path: Path, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "limit_s"), [("sessions", 60), ("new", 300), ("exec", 120)])
+def test_a_command_that_hangs_is_ended(
+    colab: Colab, tmp_path: Path, verb: str, limit_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time flies from the moment at which it hangs, and not before, however slow this machine is."""
+    typed: list[subprocess.Popen[bytes]] = []
+
+    class Flying(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout is None:
+                return super().wait()
+            typed.append(self)
+            until(lambda: colab.hangs.is_set() or self.poll() is not None)
+            return super().wait(0)
+
+    monkeypatch.setattr(subprocess, "Popen", Flying)
     colab.faults = [Fault(verb=verb, kind="hang", when=AFTER)]
-    here = backend(tmp_path, colab.bin, limits=Limits(ask_s=1.5, move_s=1.5, create_s=3.0, cell_s=1.0, stay_s=0.1))
-    with pytest.raises(Uncertain, match=f"colab {verb} does not answer within"):
-        here.submit(order(), hand)
+    here = backend(tmp_path, colab.bin, limits=Limits())
+    with pytest.raises(Uncertain, match=f"colab {verb} does not answer within {limit_s} seconds"):
+        here.submit(order(run="hangs"), hand)
+    assert typed[-1].returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("verb", ["sessions", "new", "exec", "download"])
@@ -332,7 +353,9 @@ def test_a_session_that_could_not_begin_says_why(colab: Colab, here: ColabBacken
 
 def test_one_that_failed_gives_its_machine_back_when_nobody_comes(colab: Colab, tmp_path: Path) -> None:
     here = backend(tmp_path, colab.bin, times=Times(missing_s=0.1, linger_s=0.2))
+    colab.lets_go.clear()  # its process is over soon: not before `submit` is
     ref = here.submit(order(), hand)
+    colab.lets_go.set()
     until(lambda: colab.ended)
     assert colab.ended[0].why == "unassigned"
     assert here.fate(ref).life is Life.UNKNOWN, "not on the first look"

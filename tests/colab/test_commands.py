@@ -153,4 +153,6 @@ def test_the_page_from_a_fresh_account_to_a_finished_run(colab: Colab, tmp_path:
         said.append(done.stdout)
     assert "finished" in said[-2]
     until(lambda: colab.ended)
-    assert [machine.why for machine in colab.ended] == ["unassigned"]
+    assert not colab.machines
+    (machine,) = colab.ended
+    assert machine.why in {"unassigned", "stopped"}, "by itself, or by the first command that saw its end"

@@ -66,7 +66,6 @@ def kill_at(aws: Ec2, home: Path, place: int, when: str) -> bool:
     """Submit in a process that is killed at its request of that number; whether it came so far."""
     first = len(aws.asked)
     command = [sys.executable, "-m", "tests.ec2.submitting", str(home), aws.url]
-    child = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ))
 
     def watch(asked: Asked, now: str) -> None:
         if asked.number == first + place and now == when:
@@ -74,7 +73,9 @@ def kill_at(aws: Ec2, home: Path, place: int, when: str) -> bool:
             child.wait()
 
     aws.watch = watch
-    killed = child.wait(timeout=120) != 0
+    with aws.at_work:  # no request of it is heard before it is known
+        child = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ))
+    killed = child.wait(timeout=600) != 0
     aws.watch = lambda _asked, _when: None
     return killed
 

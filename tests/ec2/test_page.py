@@ -64,6 +64,8 @@ def test_the_page_from_an_empty_account_to_an_empty_bill(cloud: Cloud, tmp_path:
         if "submit" in line:
             variables["FACEGAN_AMI"] = "/facegan/ami"
         told[line] = typed(text, folder, variables, may_fail="doctor" in line)
+        if line.startswith("facegan-job wait"):
+            cloud.wait()
     assert "finished" in told["facegan-job status digits"]
     assert [json_of(out) for line, out in told.items() if "describe-" in line] == ["[]", "[]"]
     (machine,) = cloud.machines

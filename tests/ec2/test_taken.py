@@ -9,6 +9,7 @@ import pytest
 
 from tests.ec2.cloud import IMAGE, Cloud, living
 from tests.ec2.submitting import store
+from tests.ec2.toys import SLOW
 from tests.ec2.user import became, entries, ledger, submit, typed
 from tests.fakes.ec2 import Ec2
 from tests.fakes.living import TOY
@@ -44,7 +45,7 @@ def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     assert untouched.step == STEPS
 
     hold = cloud.folder / "hold"
-    hold.touch()
+    hold.write_text(SLOW)
     submit("noticed", STEPS)
     until(lambda: ledger("noticed").fold.reached >= STEPS // 2)
     cloud.metadata.action = NOTICE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,11 @@ from facegan.experiment import Experiment
 from tests.fakes.toy import ToyTrainer
 
 HELD = Path("../hold")
-"""Beside the folder that the session runs in: while it is there, the toy hardly goes on once it is half through."""
+"""Beside the folder that the session runs in: while it is there, the toy does not go on once it is half through.
+
+Where it says `SLOW`, it hardly does: so it can still be stopped.
+"""
+SLOW = "slow"
 
 
 class HeldToy(ToyTrainer):
@@ -23,9 +28,16 @@ class HeldToy(ToyTrainer):
         self._half = experiment.training.steps // 2
 
     def advance(self, steps: int) -> Sequence[Mapping[str, float]]:
-        if self.step >= self._half and HELD.exists():
-            time.sleep(0.5 * steps)
+        if self.step >= self._half:
+            hold(steps)
         return super().advance(steps)
+
+
+def hold(steps: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        while HELD.read_text() != SLOW:
+            time.sleep(0.05)
+        time.sleep(0.5 * steps)
 
 
 def build(experiment: Experiment, _images: object, *, run: str) -> ToyTrainer:

@@ -67,6 +67,7 @@ class Ec2:
     watch: Callable[[Asked, str], object] = lambda _asked, _when: None
     console: str = ""
     seen: bytearray = field(default_factory=bytearray)
+    at_work: Any = field(default_factory=threading.Lock)
 
     def begin_anew(self) -> None:
         """No machine, nothing in the bucket, and nothing that a test has changed."""
@@ -123,12 +124,12 @@ class Front:
     """Stands before moto: one request after the other."""
 
     def __init__(self, fake: Ec2, app: Callable[..., Iterable[bytes]]) -> None:
-        self._fake, self._app, self._at_work = fake, app, threading.Lock()
+        self._fake, self._app = fake, app
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        with self._at_work:
+        with self._fake.at_work:
             asked = _read(environ, body, len(self._fake.asked) + 1)
             if asked is None:
                 return list(self._app(environ, start))

@@ -71,6 +71,8 @@ class Living(ABC):
             machine.clear()
 
     def _end(self, machine: Vm) -> None:
-        machine.wait(600)
-        if machine not in self.taken:
+        assert machine.process is not None
+        machine.process.wait(600)
+        if machine not in self.taken:  # else nothing is left of it that would shut it down
+            machine.wait()
             self.gone(machine)

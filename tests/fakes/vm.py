@@ -1,11 +1,13 @@
 """A machine of a cloud, played by a folder: its script really runs, and finds the programs of that folder alone.
 
 `shutdown`, `nvidia-smi` and, where a test wants it, `docker` are played; the rest are this machine's own. So the
-script reaches neither this machine's power switch nor its GPU.
+script reaches neither this machine's power switch nor its GPU. A machine that shuts down takes its watcher with it: so
+the process that the script starts by `setsid` is known.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,10 +18,21 @@ from pathlib import Path
 from tests.waiting import until
 
 OWN = (
-    "base64", "bash", "cat", "curl", "cut", "grep", "head", "mktemp", "paste", "sed", "seq", "setsid", "sh", "sleep",
-    "tail", "tar", "tee", "timeout",
+    "base64", "bash", "cat", "curl", "cut", "grep", "head", "mktemp", "paste", "sed", "seq", "sh", "sleep", "tail",
+    "tar", "tee", "timeout",
 )  # fmt: skip
-POWER = '#!/bin/sh\necho "$*" >>{folder}/power\n'
+POWER = """#!/bin/sh
+echo "$*" >>{folder}/power
+[ "$*" = "-h now" ] || exit 0
+watcher=$(cat {folder}/watcher 2>/dev/null) || exit 0
+/bin/rm {folder}/watcher
+kill -9 "$watcher"
+"""
+SETSID = """#!/bin/bash
+echo $$ >{folder}/watcher
+grep -qx -e "-h now" {folder}/power && exit
+exec {setsid} "$@"
+"""
 GPU = '#!/bin/sh\ncase "$*" in *driver_version*) echo 595.12 ;; *) echo "Tesla T4" ;; esac\n'
 SHORT = "#!/bin/sh\nexec /bin/sleep 0.05\n"
 NO_GPU = '#!/bin/sh\necho "NVIDIA-SMI has failed because it couldn\'t communicate with the NVIDIA driver."\nexit 9\n'
@@ -47,6 +60,7 @@ class Vm:
             (programs / "sleep").unlink()
             self._play("sleep", SHORT)
         self._play("shutdown", POWER.format(folder=self.folder))
+        self._play("setsid", SETSID.format(folder=self.folder, setsid=shutil.which("setsid")))
         self._play("nvidia-smi", GPU if self.has_gpu else NO_GPU)
         if self.docker is not None:
             self._play("docker", self.docker)
@@ -95,6 +109,9 @@ class Vm:
                     os.killpg(self.process.pid, signal.SIGKILL)
                 except ProcessLookupError:
                     break
+            if watcher := self.written("watcher").strip():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(int(watcher), signal.SIGKILL)
             self.process.wait()
 
     def _play(self, name: str, text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ec2.toys import SLOW
 from tests.ec2.user import became, entries, ledger, submit, typed
 from tests.fakes.gce import Gce, zone_of
 from tests.fakes.living import TOY
@@ -37,7 +38,7 @@ def test_taken_back_with_a_notice_and_without_one_it_ends_as_if_untouched(
     assert untouched.step == STEPS
 
     hold = cloud.folder / "hold"
-    hold.touch()
+    hold.write_text(SLOW)
     submit("noticed", STEPS)
     until(lambda: ledger("noticed").fold.reached >= STEPS // 2 - 10)
     cloud.metadata.preempted = True

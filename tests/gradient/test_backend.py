@@ -107,7 +107,7 @@ def kill_at(place: Gradient, home: Path, at: int, when: str) -> None:
     with place.lock:  # nothing is answered before the child is known
         place.fault = kill
         child.append(subprocess.Popen(command, cwd=ROOT, env=dict(os.environ)))
-    assert child[0].wait(60) == -signal.SIGKILL
+    assert child[0].wait(600) == -signal.SIGKILL
     place.fault = lambda *_: None
 
 

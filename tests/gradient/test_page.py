@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.cloud import servers
 from tests.e2e.runs import SHORT
 from tests.fakes import gradient
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "gradient.md").read_text(encoding="utf-8")
@@ -51,6 +52,8 @@ def test_the_page_from_an_account_to_an_empty_bill(tmp_path: Path) -> None:
                 continue
             text = line.replace("submit dcgan-mnist", f"submit dcgan-mnist {short}").replace(" --gpu a4000", "")
             told[line] = typed(text, tmp_path, variables, may_fail="doctor" in line)
+            if line.startswith("facegan-job wait"):
+                until(lambda: place.runs()[0].phase != "Running")
         assert "finished" in told["facegan-job status digits"]
         (run,) = place.runs()
         assert run.phase == "Succeeded"

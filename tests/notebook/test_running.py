@@ -52,6 +52,7 @@ def test_a_run_is_interrupted_killed_and_opened_twice_and_ends_as_if_nothing_had
             kernel.begin(kernel.cells["train"])
             until(lambda: fold(user).reached > reached)
             kernel.kill()
+    until(lambda: fold(user).holder is None)  # its last checkpoint is not what the next session is held by
 
     rival = jupyter(kaggle, there, on("kaggle", tmp_path / "others.json"))
     with jupyter(colab, here, variables) as kernel, rival as other, held(between, count=1) as go:
@@ -115,6 +116,7 @@ def interrupted(kernel: Jupyter, user: CloudUser, go: threading.Event) -> int:
     until(lambda: first.over.is_set() or fold(user).reached >= 8, lambda: first.printed)
     assert not first.over.is_set(), first.printed
     kernel.interrupt()
+    until(lambda: first.over.is_set() or "it makes a last checkpoint" in first.printed, lambda: first.printed)
     go.set()
     assert first.end().error is None, first.printed
     assert "interrupted: it makes a last checkpoint and ends" in first.printed

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tests.fakes.colab.arguments import Typed
 from tests.fakes.colab.machine import Machine
+from tests.waiting import PATIENCE_S
 
 KNOWN = ("A100", "H100", "L4", "T4", "G4")
 HIGHEST = "A100"
@@ -36,6 +37,9 @@ class Service(Protocol):
 
     @abstractmethod
     def assign(self, accelerator: str) -> Machine: ...
+
+    @abstractmethod
+    def take(self, endpoint: str, why: str) -> None: ...
 
 
 class Call:
@@ -129,7 +133,8 @@ class Call:
         if not code.strip():
             raise Exited(0)
         try:
-            machine.run("import os; os.chdir('/content')", self._service.rules.prelude_s, self._printed)
+            patience_s = self._service.rules.prelude_s if machine.is_busy else PATIENCE_S  # an idle one may be slow
+            machine.run("import os; os.chdir('/content')", patience_s, self._printed)
             self._service.rules.history.append(code)
             machine.run(code, float(self._typed.options.get("timeout", 30.0)), self._printed)
         except TimeoutError:
@@ -168,8 +173,7 @@ class Call:
             return
         _, machine = self._session()
         self._echo(f"[colab] Stopping session '{name}'...")
-        machine.end("stopped")
-        self._service.machines.pop(machine.endpoint, None)
+        self._service.take(machine.endpoint, "stopped")
         self._save({key: entry for key, entry in self._load().items() if key != name})
         self._echo("[colab] Session terminated.")
 

@@ -20,6 +20,7 @@ from tests.fakes.colab import arguments
 from tests.fakes.colab.arguments import UsageError
 from tests.fakes.colab.commands import Call, Exited
 from tests.fakes.colab.machine import Machine, environment
+from tests.waiting import PATIENCE_S
 
 BEFORE, AFTER = "before", "after"
 USER = "ada@example.com"
@@ -71,7 +72,11 @@ class Fault:
 
 
 class Colab:
-    """A running Colab. `calls` are those of the command as they came; `rules` may be changed at any time."""
+    """A running Colab. `calls` are those of the command as they came; `rules` may be changed at any time.
+
+    `watcher` is told of each call before and after its effect; where it says `False`, the call dies there. `hangs` is
+    set once a call does. A machine that gives itself back stays until Colab `lets_go` of it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.rules = Rules()
@@ -81,9 +86,12 @@ class Colab:
         self.faults: list[Fault] = []
         self.bugs: list[str] = []
         self.watcher: Callable[[int, str], object] | None = None
+        self.hangs = threading.Event()
+        self.lets_go = threading.Event()
+        self.lets_go.set()
         self._folder = folder
         self._closed = threading.Event()
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._server = _serve(socketserver.ThreadingTCPServer, _handler(self))
         self._manager = _serve(http.server.ThreadingHTTPServer, _manager(self))
         self.bin = folder / "bin"
@@ -98,15 +106,15 @@ class Colab:
         endpoint = f"{kind}-s-{secrets.token_hex(6)}"
         manager = f"127.0.0.1:{self._manager.server_address[1]}/{endpoint}"
         machine = Machine(endpoint, accelerator, self._folder / endpoint, environment(manager, accelerator))
-        if not machine.ready.wait(60):
+        if not machine.ready.wait(PATIENCE_S):
             self.bugs.append((machine.folder / "errors.txt").read_text())
-        with self._lock:
+        with self.lock:
             self.machines[endpoint] = machine
         return machine
 
     def take(self, endpoint: str, why: str) -> None:
         """Away with a machine."""
-        with self._lock:
+        with self.lock:
             machine = self.machines.pop(endpoint, None)
         if machine is not None:
             machine.end(why)
@@ -123,7 +131,7 @@ class Colab:
 
     def answer(self, words: list[str], folder: Path, printed: Callable[[str, str], object]) -> int:
         """One call, from its words to its exit code."""
-        with self._lock:
+        with self.lock:
             self.calls.append(words)
             number = len(self.calls)
         verb = next((word for word in words if word in arguments.COMMANDS), "")
@@ -141,6 +149,7 @@ class Colab:
 
     def close(self) -> None:
         self._closed.set()
+        self.lets_go.set()
         for endpoint in list(self.machines):
             self.take(endpoint, "closed")
         for server in (self._server, self._manager):
@@ -149,15 +158,17 @@ class Colab:
 
     def _befalls(self, verb: str, when: str, number: int, printed: Callable[[str, str], object]) -> bool:
         """Whether the call goes on."""
-        if self.watcher is not None:
-            self.watcher(number, when)
+        watcher = self.watcher
+        if watcher is not None and watcher(number, when) is False:
+            return False
         for fault in self.faults:
             if fault.verb != verb or fault.when != when:
                 continue
             fault.seen += 1
             if fault.seen == fault.nth:
                 if fault.kind == "hang":
-                    self._closed.wait(60)
+                    self.hangs.set()
+                    self._closed.wait(PATIENCE_S)
                 if fault.kind == "garbage":
                     printed("stdout", "\x00<html>502 Bad Gateway</html>\n")
                 return False
@@ -206,6 +217,7 @@ def _manager(colab: Colab) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_response(200 if verb == "unassign" else 404)
             self.end_headers()
             if verb == "unassign":
+                colab.lets_go.wait()
                 colab.take(endpoint, "unassigned")
 
         def log_message(self, *_: object) -> None:

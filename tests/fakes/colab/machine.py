@@ -55,7 +55,7 @@ class Machine:
 
     @property
     def is_busy(self) -> bool:
-        return any(not done.is_set() for _, done in self._cells.values())
+        return any(not done.is_set() for _, done in list(self._cells.values()))
 
     def end(self, why: str) -> None:
         """All of it at once, without a word."""
@@ -64,7 +64,7 @@ class Machine:
                 return
             self.why = why
         rooted.kill(self._process)
-        for _, done in self._cells.values():
+        for _, done in list(self._cells.values()):
             done.set()
 
     def run(self, code: str, timeout_s: float, printed: Printed) -> None:
@@ -74,6 +74,8 @@ class Machine:
             self._count += 1
             number = self._count
             self._cells[number] = (printed, done)
+            if self.is_over:
+                done.set()
             assert self._process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps({"number": number, "code": code}).encode() + b"\n")
