@@ -13,6 +13,7 @@ from facegan.accounts import Credentials
 from jobs.backends.base import Order
 from jobs.backends.colab.backend import ColabBackend, Times, World
 from jobs.backends.colab.command import Limits
+from jobs.refusals import Refusal
 from jobs.settings import Settings
 
 STORE = "s3://bucket/prefix?endpoint=http://127.0.0.1:1"  # where nobody answers: sessions end at once
@@ -51,6 +52,14 @@ def order(number: int = 1, **more: Any) -> Order:
 
 def hand() -> Credentials:
     return Credentials(environment={"AWS_SECRET_ACCESS_KEY": CANARY}, files={"A_FILE": CANARY.encode()})
+
+
+def nobody() -> Credentials:
+    raise AssertionError("no credentials are made for a session that is there")
+
+
+def words(refusal: Refusal) -> str:
+    return f"{refusal.message} {refusal.hint}"
 
 
 if __name__ == "__main__":

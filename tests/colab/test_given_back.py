@@ -32,11 +32,6 @@ from tests.waiting import until
 RUN_URL = order().run_url
 
 
-@pytest.fixture
-def here(colab: Colab, tmp_path: Path) -> ColabBackend:
-    return backend(tmp_path, colab.bin)
-
-
 def created(colab: Colab, here: ColabBackend) -> None:
     """Killed between the machine, and the start on it."""
     colab.faults = [Fault(verb="upload", kind="die")]

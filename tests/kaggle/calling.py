@@ -111,3 +111,9 @@ def create(kaggle: Kaggle, slug: str, content: dict[str, bytes], **more: Any) ->
 def dataset(kaggle: Kaggle, slug: str, *, token: str | None = None) -> Answer:
     body = {"ownerSlug": kaggle.account.username, "datasetSlug": slug}
     return call(kaggle, f"{DATASETS}/GetDatasetStatus", body, token=token)
+
+
+def printed(kaggle: Kaggle, text: str, **more: object) -> str:
+    """What a script printed, run to its end."""
+    push(kaggle, text=text, **more)
+    return kaggle.over("first-one").log.plain()
