@@ -71,10 +71,12 @@ def images_of(data: Data, body: Mapping[str, Any]) -> int | None:
 
 def expected(data: Data) -> int | None:
     """How many images there will be to be shown, as far as that is known before they are prepared."""
-    if data.only is not None:
-        return None
     known = DATASETS.get(data.name)
     whole = known.count if known is not None else None
+    if data.only is not None:
+        whole = known.of_each if known is not None and data.only.startswith("label=") else None
+        if whole is None:
+            return None
     return data.limit if whole is None else min(whole, data.limit or whole)
 
 

@@ -16,7 +16,7 @@ from facegan.experiment import Data, Experiment
 from facegan.prepared import Manifest, selection
 from facegan.storage.base import NotFoundError, ObjectStore
 
-DIGITS, OF_EACH = 10, 500  # mnist-5k: so many of each digit, first all zeros; its digest is known, so it stays so
+DIGITS = 10  # of mnist-5k, as many images of each, first all zeros; its digest is known, so it stays so
 
 Row = Mapping[str, str]
 
@@ -96,7 +96,7 @@ def _chosen(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:
 
 def _rows(data: Data, home: Path, store: ObjectStore) -> Iterator[Row]:
     if _is_packed(data):
-        return ({"label": str(digit)} for digit in range(DIGITS) for _ in range(OF_EACH))
+        return ({"label": str(digit)} for digit in range(DIGITS) for _ in range(DATASETS[data.name].of_each or 0))
     return _table(data, home, store)
 
 

@@ -22,6 +22,7 @@ from jobs.shelf import Copy, Look
 def settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) -> tuple[Data, Sequence[str]]:
     """The same data with the digest of the one array that fits, all that is asked of it checked; and its columns.
 
+    An array that was chosen by its digest may have another crop than the experiment's: then its own is what they have.
     Only `coupled` networks ask for domains. Where none fits, and the set is `there`, its digest stays open.
 
     Raises:
@@ -40,7 +41,7 @@ def settled(data: Data, look: Look, there: Collection[str], *, coupled: bool) ->
     manifest = _the_one(data, look, coupled=coupled).manifest
     _require_chosen(data, manifest.columns, coupled=coupled)
     _require_cut(data, manifest.height, manifest.width)
-    data = replace(data, size=_size(data, manifest), digest=manifest.digest)
+    data = replace(data, size=_size(data, manifest), crop=manifest.crop, digest=manifest.digest)
     wanted = datasets.shape(replace(data, cut=None))
     if wanted != manifest.shape:
         raise BadInputError(

@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from facegan import lease
+from facegan import layout, lease
 from facegan.accounts import Credentials, has_account
 from facegan.errors import BadInputError
-from facegan.experiment import Experiment
+from facegan.experiment import Experiment, Json
 from facegan.ledger import Fold, Ledger, State, Wish
 from facegan.ledger.fold import OpenSession
 from facegan.process import Life, life
@@ -42,14 +42,27 @@ def create(context: Context, run: str, chosen: Experiment, images: int | None = 
     ledger = context.ledger(run)
     body = recipe.created_body(run, chosen, images)
     if not ledger.create(body):
-        there = ledger.entry(0).body
-        is_open = there["experiment"]["data"]["digest"] is None
-        if recipe.content(there, is_open=is_open) != recipe.content(body, is_open=is_open):
-            raise BadInputError(
-                f'there is a run "{run}" already, with other content',
-                hint=f"choose another --name, or: facegan-job status {run}",
-            )
+        _require_same(run, ledger.entry(0).body, body)
     return ledger
+
+
+def require_free(context: Context, run: str, body: Json) -> None:
+    """Refuse an id that `create` would refuse, and begin nothing.
+
+    Raises:
+        BadInputError: the id is taken by a run with other content.
+    """
+    if next(context.store.list(layout.entry(run, 0)), None) is not None:
+        _require_same(run, context.ledger(run).entry(0).body, body)
+
+
+def _require_same(run: str, there: Json, body: Json) -> None:
+    is_open = there["experiment"]["data"]["digest"] is None
+    if recipe.content(there, is_open=is_open) != recipe.content(body, is_open=is_open):
+        raise BadInputError(
+            f'there is a run "{run}" already, with other content',
+            hint=f"choose another --name, or: facegan-job status {run}",
+        )
 
 
 def submit(context: Context, ledger: Ledger, where: Place, say: Callable[[str], object]) -> Fold:

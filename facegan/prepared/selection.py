@@ -62,6 +62,7 @@ def require_columns(data: Data, columns: Sequence[str]) -> None:
         BadInputError: no such column; the known ones are listed.
     """
     if data.only is not None and (wanted := condition(data.only)[0]) not in columns:
-        raise unknown(f"column of {data.name}, in data.only", wanted, columns)
+        error = unknown(f"column of {data.name}, in data.only", wanted, columns)
+        raise BadInputError(error.message, hint=f"{error.hint}; --set data.only=none shows all images")
     if data.domains not in {*MADE, *columns}:
         raise unknown(f"domains of {data.name}", data.domains, [*MADE, *columns])

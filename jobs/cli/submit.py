@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from facegan.experiment import Data
 from facegan.length import length
+from facegan.prepared import Manifest
 from jobs import context as contexts
 from jobs import counting, ingredients, launch, orders, recipe, runs, settings
 from jobs.budget import Budget
@@ -61,19 +64,29 @@ def submit(  # noqa: PLR0913, PLR0917 - one parameter an option
     counting.require_images(chosen, images, home, at)
     body = recipe.created_body(run, chosen, images)
     output.say(f"run {run}: {length(chosen, count=images)}")
-    if array is not None and array.part:
-        output.say(f"of {chosen.data.name} a part was prepared: {array.part}")
-    if chosen.data.digest is None and chosen.data.name in there:
-        output.say(f"{chosen.data.name} will be prepared by the first session, from {there[chosen.data.name]}")
-    if images is not None and chosen.data.limit is not None and images < chosen.data.limit:
-        output.say(f"data.limit is {chosen.data.limit:,}, and there are {images:,} images: all of them are shown")
+    for line in _of_data(chosen.data, array, images, there):
+        output.say(line)
     orders.suited(context, where, orders.order(context, run, orders.first(where)), chosen)
     foreseen = costing.foresee(context, where, chosen, chosen.training.steps)
     for line in foreseen.words():
         output.say(line)
     if dry_run:
+        if name is not None:
+            launch.require_free(context, run, body)
         output.as_json({**what_would_be_sent(context, where, chosen, body), "estimate": foreseen.to_json()})
         return 0
     ledger = launch.create(context, run, chosen, images)
     how = Manner(watch=watch, detach=detach, json=json, estimate=foreseen.to_json())
     return launched(context, ledger, lambda: launch.submit(context, ledger, where, output.say), relay, how)
+
+
+def _of_data(data: Data, array: Manifest | None, images: int | None, there: Mapping[str, str]) -> Iterator[str]:
+    """What somebody may not expect of the images that are shown."""
+    if array is not None and array.part:
+        yield f"of {data.name} a part was prepared: {array.part}"
+    if data.digest is None and data.name in there:
+        yield f"{data.name} will be prepared by the first session, from {there[data.name]}"
+    if images is not None and array is not None and data.only is not None:
+        yield f"data.only is {data.only}: of {array.count:,} images {images:,} are shown"
+    if images is not None and data.limit is not None and images < data.limit:
+        yield f"data.limit is {data.limit:,}, and there are {images:,} images: all of them are shown"

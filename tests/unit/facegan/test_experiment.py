@@ -287,6 +287,9 @@ def test_a_length_said_twice_is_refused(below: Any) -> None:
     with pytest.raises(BadInputError, match="the length is said twice") as refused:
         merged(below, {"training": {"steps": 7, "images": 640}})
     assert refused.value.hint
+    for nothing in ("none", "None", "", None):
+        training = from_json(merged(to_json(BASE), {"training": {"steps": 7, "images": nothing}})).training
+        assert (training.images, training.steps) == (None, 7), "that is no length"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from facegan import catalog
@@ -62,7 +64,8 @@ def test_so_many_steps_of_an_experiment() -> None:
 def test_what_a_run_counted_is_believed() -> None:
     data = Data(name="mnist-5k", only="label=3", limit=700)
     assert images_of(data, {"count": 500}) == 500
-    assert images_of(data, {"name": "mnist-5k", "digest": "x"}) is None
+    assert images_of(data, {"name": "mnist-5k", "digest": "x"}) == 500
+    assert images_of(replace(data, only="hat=1"), {"name": "mnist-5k", "digest": "x"}) is None
     assert images_of(Data(name="mnist-5k"), {"name": "mnist-5k"}) == 5_000
     assert images_of(Data(name="mnist-5k"), {"count": None}) == 5_000
 
@@ -76,6 +79,11 @@ def test_what_a_run_counted_is_believed() -> None:
         (Data(name="celeba", limit=20_000), 20_000),
         (Data(name="celeba"), DATASETS["celeba"].count),
         (Data(name="my-faces"), None),
+        (Data(name="cifar10"), None),
+        (Data(name="cifar10", only="label=0"), 5_000),
+        (Data(name="cifar10", only="label=0", limit=100), 100),
+        (Data(name="mnist-5k", only="label=9"), 500),
+        (Data(name="my-faces", only="label=0", limit=100), None),
         (Data(name="mnist", only="label=0"), None),
         (Data(name="mnist", only="label=0", limit=100), None),
     ],

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from facegan.catalog import CATALOG
+from facegan.storage import ObjectStore
 from jobs.cli import program
 from jobs.settings import KEYS
+from tests.unit.jobs import world
 from tests.unit.jobs.typed import Cli, contents
 
 SUBMIT = ("submit", "dcgan-mnist", "-d", "--name", "mine")
@@ -90,6 +92,14 @@ def test_the_length_is_said_before_anything_is_sent(cli: Cli) -> None:
     assert said.code == 0
     assert said.err.splitlines() == ["run mine: 640 images shown, 0.13 epochs of 5,000, 10 steps of 64"]
     assert said.json()["created"]["data"]["count"] == 5_000
+
+
+@pytest.mark.usefixtures("home")
+def test_a_name_that_is_taken_is_refused_before_anything_is_sent(cli: Cli, file_store: ObjectStore) -> None:
+    taken = world.create(file_store).run
+    said = cli("submit", "cogan-mnist", "--set", "data.name=mnist-5k", "--name", taken, "--dry-run")
+    assert (said.code, said.out) == (2, "")
+    assert f'error: there is a run "{taken}" already, with other content' in said.err
 
 
 @pytest.mark.usefixtures("home")

@@ -160,6 +160,20 @@ def test_a_run_is_submitted_on_ones_own_pictures(cli: Cli, home: Path, file_stor
     assert sent["experiment"]["data"]["digest"] == made.digest
 
 
+def test_what_a_condition_leaves_out_is_said(cli: Cli, home: Path, file_store: ObjectStore) -> None:
+    """That of the catalogue's entry holds for other images too, and nobody has typed it."""
+    made = datasets.fill(file_store, home, side=32, columns=("label",))
+    typed = ("submit", "variant-cifar10", "--dry-run", "--set", f"data.name={made.name}", "--set", "data.crop=none")
+    said = cli(*typed)
+    shown = said.json()["created"]["data"]["count"]
+    assert 0 < shown < made.count
+    assert f"data.only is label=0: of {made.count} images {shown} are shown" in said.err
+    assert "data.only is" not in cli(*typed, "--set", "data.only=none").err
+    datasets.fill(file_store, home, name="bare", side=32, columns=())
+    unknown = cli("submit", "variant-cifar10", "--dry-run", "--set", "data.name=bare", "--set", "data.crop=none")
+    assert unknown.hint.endswith("--set data.only=none shows all images")
+
+
 OWN = ("submit", "dcgan-celeba", "--set", "data.name=my-faces", "--set", "data.crop=none", "--dry-run")
 
 

@@ -61,6 +61,8 @@ def test_set_comes_after_the_file(tmp_path: Path) -> None:
         (WHOLE.replace("40", '"40"'), 'training.steps takes a whole number, not "40"'),
         ('extends = "dcgan-mnist"\ntraining = 5\n', '"training" must be a table of keys, not "5"'),
         ('extends = "dcgan"\n', 'unknown experiment "dcgan"'),
+        ('extends = ["dcgan-mnist"]\n', "extends takes the name of one experiment, not \"['dcgan-mnist']\""),
+        ('extends = "./other.toml"\n', 'and no other file, unlike "./other.toml"'),
         ('extends = "dcgan-mnist"\nname = "A/B"\n', '"A/B" cannot be the id of a run'),
     ],
 )

@@ -188,6 +188,11 @@ def test_a_digest_does_not_make_other_images_fit() -> None:
         resolve(CELEBA, "data.digest=1", there=[imagined(digest="1" * 64, size=128)])
 
 
+def test_the_crop_of_an_array_chosen_by_its_digest_is_what_the_run_says() -> None:
+    found = resolve("dcgan-celeba", "data.digest=1", there=[imagined(digest="1" * 64, crop="center")])
+    assert (found.data.crop, found.data.digest) == ("center", "1" * 64)
+
+
 def test_pictures_of_ones_own_are_data_like_any_other() -> None:
     assert resolve(CELEBA, "data.name=my-faces", there=[MINE]).data.digest == MINE.digest
     with pytest.raises(BadInputError, match='unknown data set "my-face"') as raised:
@@ -240,7 +245,7 @@ def test_where_nothing_is_known_of_the_images_the_hint_says_so() -> None:
     bare = imagined("my-faces", digest="c" * 64, columns=())
     with pytest.raises(BadInputError, match=r'in data\.only "label"') as raised:
         resolve(CELEBA, "data.name=my-faces", "data.only=label=1", there=[bare])
-    assert raised.value.hint == "there are none"
+    assert raised.value.hint == "there are none; --set data.only=none shows all images"
 
 
 FACE = imagined(digest="1" * 64, crop="reference")

@@ -183,7 +183,7 @@ def test_what_was_counted_when_it_was_created_is_believed(store: MemoryStore) ->
 
 
 def test_epochs_are_left_out_where_nothing_was_counted(store: MemoryStore) -> None:
-    ledger = world.create(store, chosen=world.experiment("data.only=label=3"))
+    ledger = world.create(store, chosen=world.experiment("data.name=mnist", "data.only=label=3"))
     found = shown(ledger, look(store))
     assert (found.whole.epochs, str(found)) == (None, "0 of 768 images")
 
