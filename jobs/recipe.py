@@ -96,19 +96,25 @@ def load(named: str) -> Experiment:
     for key in tree:
         if key not in KEYS:
             raise experiment.unknown_key(key, KEYS)
-    base = tree.pop("extends", None)
-    if not isinstance(base, str | None):
+    below = _extended(tree.pop("extends", None))
+    if "name" not in tree:
+        tree["name"] = _called_as(path)
+    layout.check_run_id(str(tree["name"]))
+    return experiment.from_json(experiment.merged(below, tree))
+
+
+def _extended(base: object) -> Json:
+    """What a file changes that extends this one of the catalogue; of one that extends nothing, nothing."""
+    if base is None:
+        return {}
+    if not isinstance(base, str):
         raise BadInputError(f'extends takes the name of one experiment, not "{base}"', hint=WRITTEN)
-    if base is not None and base.endswith(".toml"):
+    if base.endswith(".toml"):
         raise BadInputError(
             f'a file extends an experiment of the catalogue, and no other file, unlike "{base}"',
             hint="facegan-job experiments lists them",
         )
-    if "name" not in tree:
-        tree["name"] = _called_as(path)
-    layout.check_run_id(str(tree["name"]))
-    below = {} if base is None else experiment.to_json(catalog.find(base).experiment)
-    return experiment.from_json(experiment.merged(below, tree))
+    return experiment.to_json(catalog.find(base).experiment)
 
 
 def _called_as(path: Path) -> str:
