@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from facegan.errors import BadInputError
-from facegan.setting import NOTHING, Limits, check, parse, unknown
+from facegan.setting import Limits, check, is_nothing, parse, unknown
 
 Json: TypeAlias = dict[str, Any]
 
@@ -243,7 +243,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
         BadInputError: the changes say the length twice.
     """
     length = changes.get("training")
-    if isinstance(length, Mapping) and all(_is_said(length.get(key)) for key in ("steps", "images")):
+    if isinstance(length, Mapping) and not any(is_nothing(length.get(key)) for key in ("steps", "images")):
         raise BadInputError(
             'the length is said twice, in "training.steps" and in "training.images"', hint="leave one of them out"
         )
@@ -255,10 +255,6 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
         for name, item in value.items():
             _say(tree, group, name, item)
     return tree
-
-
-def _is_said(value: object) -> bool:
-    return not (value is None or (isinstance(value, str) and value.lower() in NOTHING))
 
 
 def known_keys() -> dict[str, dataclasses.Field[Any]]:

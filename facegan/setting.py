@@ -16,7 +16,7 @@ Limits: TypeAlias = Mapping[str, Any]
 Spec: TypeAlias = dataclasses.Field[Any]  # of the key: its default and its limits
 
 BOOLEANS = {"true": True, "false": False}
-NOTHING = {"none", ""}  # what empties an optional key, on the command line and in TOML, which has no null
+NOTHING = {"none", ""}
 
 
 def parse(key: str, text: str, wanted: Any, spec: Spec) -> Any:  # noqa: ANN401 - any scalar
@@ -26,7 +26,7 @@ def parse(key: str, text: str, wanted: Any, spec: Spec) -> Any:  # noqa: ANN401 
         BadInputError: it is none of that type.
     """
     kinds = _kinds(wanted)
-    if type(None) in kinds and text.lower() in NOTHING:
+    if type(None) in kinds and is_nothing(text):
         return None
     if bool in kinds and text.lower() in BOOLEANS:
         return BOOLEANS[text.lower()]
@@ -41,6 +41,11 @@ def parse(key: str, text: str, wanted: Any, spec: Spec) -> Any:  # noqa: ANN401 
     raise BadInputError(f'{key} takes {_words(kinds)}, not "{text}"', hint=_example(key, kinds, spec))
 
 
+def is_nothing(value: object) -> bool:
+    """Whether this empties an optional key, on the command line, in TOML, which has no null, or in JSON."""
+    return value is None or (isinstance(value, str) and value.lower() in NOTHING)
+
+
 def check(key: str, value: Any, wanted: Any, spec: Spec, limits: Limits) -> Any:  # noqa: ANN401
     """The value in a type, and within limits.
 
@@ -48,7 +53,7 @@ def check(key: str, value: Any, wanted: Any, spec: Spec, limits: Limits) -> Any:
         BadInputError: it does not fit; says what does.
     """
     kinds = _kinds(wanted)
-    if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() in NOTHING)):
+    if type(None) in kinds and is_nothing(value):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
         value = _as_float(value)

@@ -63,7 +63,7 @@ def why_not() -> str | None:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """The whole session at once, without a word to it: when this returns, nothing of it does anything any more."""
-    first = _children(process.pid) if process.poll() is None else []
+    first = children(process.pid) if process.poll() is None else []
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -71,7 +71,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     until(lambda: all(identify(pid) is None for pid in first))  # the first of a namespace dies after all others of it
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Its processes; of `unshare` the one that is the first of a namespace."""
     try:
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:  # it has ended meanwhile

@@ -102,15 +102,13 @@ class Machine:
 
     def processes_at(self) -> list[Path]:
         """Where the kernel shows each process on it."""
-        space = Path(f"/proc/{self._first()}/ns/pid").readlink()
+        first, *_ = rooted.children(self._process.pid)
+        space = Path(f"/proc/{first}/ns/pid").readlink()
         found = []
         for each in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 found += [each] if (each / "ns" / "pid").readlink() == space else []
         return found
-
-    def _first(self) -> str:
-        return Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0]
 
     def _live(self) -> None:
         """In a thread that lives as long: what `unshare` starts dies with the thread that starts it."""

@@ -24,7 +24,7 @@ from facegan.experiment import (
     override,
     to_json,
 )
-from facegan.setting import NOTHING
+from facegan.setting import is_nothing
 
 BASE = override(catalog.find("dcgan-mnist").experiment, ["training.steps=3000"])
 
@@ -318,7 +318,7 @@ def fitting(wanted: Any, limits: typing.Mapping[str, Any]) -> st.SearchStrategy[
     strategies: dict[type, st.SearchStrategy[Any]] = {
         type(None): st.none(),
         bool: st.booleans(),
-        str: st.text() if len(kinds) == 1 else st.text().filter(lambda text: text.lower() not in NOTHING),
+        str: st.text() if len(kinds) == 1 else st.text().filter(lambda text: not is_nothing(text)),
         int: st.integers(least, None if below is None else below - 1),
         float: st.floats(
             min_value=least if above is None else above,

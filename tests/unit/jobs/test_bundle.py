@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_an_installed_wheel_runs(installed: Path) -> None:
 def test_what_was_installed_bundles_itself(installed: Path, wheel: bundle.Wheel) -> None:
     ran = subprocess.run([installed, "-P", "-c", AGAIN], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == wheel.sha256
+
+
+def test_what_python_is_just_compiling_is_no_code(tmp_path: Path) -> None:
+    """It writes beside the final name, which has another ending, and renames it."""
+    (tmp_path / "it" / "__pycache__").mkdir(parents=True)
+    package = types.ModuleType("it")
+    package.__file__ = str(tmp_path / "it" / "__init__.py")
+    for name in ("__init__.py", "__pycache__/__init__.cpython-311.pyc", "__pycache__/__init__.cpython-311.pyc.1403"):
+        (tmp_path / "it" / name).write_bytes(b"")
+    assert list(bundle.code([package])) == ["it/__init__.py"]
 
 
 def test_it_is_what_the_build_tool_makes(wheel: bundle.Wheel, tmp_path: Path) -> None:
